@@ -1,0 +1,37 @@
+import { authenticate } from '../authenticate.ts'
+import { stringAt } from '../plist/value.ts'
+import type { RawReply, RawRequest } from '../ports.ts'
+import { refusal } from '../refusal.ts'
+import { checkOut } from './check-out.ts'
+import type { CheckinContext, CheckinHandler } from './context.ts'
+import { declarativeManagement } from './declarative-management.ts'
+import { deviceAuthenticate } from './device-authenticate.ts'
+import { getBootstrapToken } from './get-bootstrap-token.ts'
+import { getToken } from './get-token.ts'
+import { setBootstrapToken } from './set-bootstrap-token.ts'
+import { tokenUpdate } from './token-update.ts'
+import { userAuthenticate } from './user-authenticate.ts'
+
+/** Apple: Check-in, by MessageType. https://developer.apple.com/documentation/devicemanagement/check-in */
+const HANDLERS: ReadonlyMap<string, CheckinHandler> = new Map([
+  ['Authenticate', deviceAuthenticate],
+  ['TokenUpdate', tokenUpdate],
+  ['CheckOut', checkOut],
+  ['UserAuthenticate', userAuthenticate],
+  ['SetBootstrapToken', setBootstrapToken],
+  ['GetBootstrapToken', getBootstrapToken],
+  ['DeclarativeManagement', declarativeManagement],
+  ['GetToken', getToken],
+])
+
+export async function handleCheckin(context: CheckinContext, request: RawRequest): Promise<RawReply> {
+  const authenticated = await authenticate(context.deps, request)
+  if (!authenticated.ok) return authenticated.reply
+  const { enrollment, message } = authenticated.value
+  const type = stringAt(message, 'MessageType') ?? ''
+  const handler = HANDLERS.get(type)
+  if (handler === undefined) return refusal(400, 'MESSAGE_TYPE_UNKNOWN')
+  // Until Authenticate, an issued certificate is good for Authenticate alone.
+  if (enrollment.state === 'acme_attested' && handler !== deviceAuthenticate) return refusal(401, 'NOT_AUTHENTICATED')
+  return handler(context, authenticated.value)
+}

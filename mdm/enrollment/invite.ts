@@ -1,0 +1,16 @@
+import { randomUuid, randomWord, sha256 } from '../bytes.ts'
+import type { Mdm, MdmDeps } from '../ports.ts'
+
+const LINK_TTL_MS = 7 * 24 * 3600_000
+const LINK_CODE_BYTES = 24
+
+/** Invites one Mac: a link that only its receiver knows (we keep its hash), good until the first attested identity. */
+export async function invite(deps: MdmDeps, invitation: Parameters<Mdm['invite']>[0]): ReturnType<Mdm['invite']> {
+  const now = deps.clock.now()
+  const code = randomWord(deps.random, LINK_CODE_BYTES)
+  const enrollmentId = randomUuid(deps.random)
+  const expiresAt = new Date(now.getTime() + (invitation.ttlMs ?? LINK_TTL_MS))
+  const { macId, serial } = invitation
+  await deps.enrollments.create({ id: enrollmentId, macId, serial, linkHash: sha256(code), linkExpiresAt: expiresAt, createdAt: now })
+  return { enrollmentId, code, url: `${deps.publicUrl}/enroll/${code}`, expiresAt }
+}

@@ -1,0 +1,128 @@
+import type { Acme, AcmeAccount, AcmeOrder } from '../../mdm/ports.ts'
+import { ownBytes } from './bytes.ts'
+import type { Db, Store } from './client.ts'
+import type { AcmeOrder as OrderRow, Prisma } from './generated/client.ts'
+
+/** Nonces are handed out to anybody who asks: beyond this many the oldest are forgotten. */
+const MAX_NONCES = 20_000
+/** Cleaning once in so many new nonces keeps it off the path of most requests. */
+const CLEAN_EVERY = 256
+const ACCOUNT_WITHOUT_ORDER_MS = 24 * 3600_000
+
+/** ACME's state over PostgreSQL: a restart between any two requests of a Mac loses nothing. */
+export function acmeIn(store: Store): Acme {
+  let added = 0
+  return {
+    addNonce: async (nonce, at, expiresAt) => {
+      await store.acmeNonce.create({ data: { nonce, expiresAt } })
+      if (added++ % CLEAN_EVERY === 0) await clean(store, at)
+    },
+    spendNonce: async (nonce, at) => (await store.acmeNonce.deleteMany({ where: { nonce, expiresAt: { gt: at } } })).count === 1,
+    findAccount: async (id) => toAccount(await store.acmeAccount.findUnique({ where: { id } })),
+    findAccountByThumbprint: async (thumbprint) => toAccount(await store.acmeAccount.findUnique({ where: { thumbprint } })),
+    createAccount: (account, at) => createAccount(store, account, at),
+    createOrder: (order) => store.$transaction((tx) => createOrder(tx, order)),
+    findOrder: async (id) => toOrder(await store.acmeOrder.findUnique({ where: { id } })),
+    attest: (result) => attest(store, result),
+    fail: async (id, problem) => {
+      const data = { status: 'invalid' as const, problem: problem as Prisma.InputJsonObject }
+      return (await store.acmeOrder.updateMany({ where: { id, status: 'pending' }, data })).count === 1
+    },
+    issue: (result) => issue(store, result),
+  }
+}
+
+async function clean(store: Store, at: Date): Promise<void> {
+  await store.acmeNonce.deleteMany({ where: { expiresAt: { lte: at } } })
+  await store.$executeRaw`
+    DELETE FROM "AcmeNonce" WHERE "nonce" IN (SELECT "nonce" FROM "AcmeNonce" ORDER BY "expiresAt" DESC OFFSET ${MAX_NONCES})`
+  const before = new Date(at.getTime() - ACCOUNT_WITHOUT_ORDER_MS)
+  await store.acmeAccount.deleteMany({ where: { createdAt: { lt: before }, orders: { none: {} } } })
+}
+
+async function createAccount(store: Store, account: AcmeAccount, at: Date): Promise<AcmeAccount> {
+  const jwk = account.jwk as Prisma.InputJsonObject
+  await store.acmeAccount.createMany({ data: [{ ...account, jwk, createdAt: at }], skipDuplicates: true })
+  const stored = toAccount(await store.acmeAccount.findUniqueOrThrow({ where: { thumbprint: account.thumbprint } }))
+  return stored ?? account
+}
+
+async function createOrder(tx: Db, order: Parameters<Acme['createOrder']>[0]): Promise<AcmeOrder | undefined> {
+  const { limit, ...data } = order
+  await tx.$queryRaw`SELECT "id" FROM "Enrollment" WHERE "id" = ${order.enrollmentId} FOR UPDATE`
+  const same = await tx.acmeOrder.findMany({ where: { enrollmentId: order.enrollmentId, identifier: order.identifier } })
+  const open = same.find(
+    ({ accountId, status, expiresAt }) =>
+      accountId === order.accountId && (status === 'pending' || status === 'ready') && expiresAt > order.createdAt,
+  )
+  if (open !== undefined) return toOrder(open)
+  if (same.length >= limit) return undefined
+  return toOrder(await tx.acmeOrder.create({ data: { ...data, status: 'pending' } }))
+}
+
+/** Undoes the transaction that it is thrown in. */
+class Undo extends Error {}
+
+async function attest(store: Store, result: Parameters<Acme['attest']>[0]): ReturnType<Acme['attest']> {
+  const { orderId, enrollmentId, clientIdentifierHash, spki, evidenceDigest, at } = result
+  try {
+    return await store.$transaction(async (tx) => {
+      const burnt = await tx.enrollment.updateMany({
+        where: {
+          id: enrollmentId,
+          state: 'profile_issued',
+          clientIdentifierHash: ownBytes(clientIdentifierHash),
+          clientIdentifierUsedAt: null,
+        },
+        data: { clientIdentifierUsedAt: at },
+      })
+      const ready = await tx.acmeOrder.updateMany({
+        where: { id: orderId, enrollmentId, status: 'pending' },
+        data: { status: 'ready', attestedSpki: ownBytes(spki), evidenceDigest: ownBytes(evidenceDigest) },
+      })
+      if (ready.count !== 1) throw new Undo('not_pending')
+      if (burnt.count !== 1) throw new Undo('reused')
+      return 'ready' as const
+    })
+  } catch (error) {
+    if (error instanceof Undo) return error.message === 'reused' ? 'reused' : 'not_pending'
+    throw error
+  }
+}
+
+async function issue(store: Store, result: Parameters<Acme['issue']>[0]): Promise<boolean> {
+  const { orderId, enrollmentId, certificate, identitySha256 } = result
+  try {
+    await store.$transaction(async (tx) => {
+      const order = await tx.acmeOrder.updateMany({
+        where: { id: orderId, enrollmentId, status: 'ready' },
+        data: { status: 'valid', certificate },
+      })
+      const enrollment = await tx.enrollment.updateMany({
+        where: { id: enrollmentId, state: 'profile_issued' },
+        data: { state: 'acme_attested', identitySha256: ownBytes(identitySha256) },
+      })
+      if (order.count !== 1 || enrollment.count !== 1) throw new Undo()
+    })
+    return true
+  } catch (error) {
+    if (error instanceof Undo) return false
+    throw error
+  }
+}
+
+function toAccount(row: { id: string; thumbprint: string; jwk: Prisma.JsonValue } | null): AcmeAccount | undefined {
+  if (row === null) return undefined
+  return { id: row.id, thumbprint: row.thumbprint, jwk: row.jwk as Record<string, unknown> }
+}
+
+function toOrder(row: OrderRow | null): AcmeOrder | undefined {
+  if (row === null) return undefined
+  const { id, accountId, enrollmentId, identifier, status, token, createdAt, expiresAt } = row
+  return {
+    ...{ id, accountId, enrollmentId, identifier, status, token, createdAt, expiresAt },
+    attestedSpki: row.attestedSpki ?? undefined,
+    problem: (row.problem ?? undefined) as Record<string, unknown> | undefined,
+    certificate: row.certificate ?? undefined,
+  }
+}

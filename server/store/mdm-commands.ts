@@ -1,0 +1,91 @@
+import type { Commands, StoredCommand } from '../../mdm/ports.ts'
+import { ownBytes } from './bytes.ts'
+import type { Db, Store } from './client.ts'
+import type { MdmCommand } from './generated/client.ts'
+
+const LIVE = ['queued', 'sent', 'not_now'] as const
+
+/** MDM's command queues over PostgreSQL. Every query names the enrollment: an id alone reaches nothing. */
+export function mdmCommandsIn(store: Store): Commands {
+  return {
+    enqueue: (command) => store.$transaction((tx) => enqueue(tx, command)),
+    find: async (enrollmentId, id) => {
+      const row = await store.mdmCommand.findFirst({ where: { id, enrollmentId } })
+      return row === null ? undefined : toCommand(row)
+    },
+    takeNext: (enrollmentId, moment, at) => takeNext(store, { enrollmentId, moment, at }),
+    settle: async ({ enrollmentId, id, state, replyDigest, error, at }) => {
+      const { count } = await store.mdmCommand.updateMany({
+        where: { id, enrollmentId, state: { in: ['sent', 'not_now'] } },
+        data: { state, replyDigest: ownBytes(replyDigest), settledAt: at, ...(error === undefined ? {} : { error: [...error] }) },
+      })
+      return count === 1
+    },
+    putOff: async (enrollmentId, id) =>
+      (await store.mdmCommand.updateMany({ where: { id, enrollmentId, state: 'sent' }, data: { state: 'not_now' } })).count === 1,
+    cancel: async (enrollmentId, which, at) => {
+      const where = { ...which, enrollmentId, state: { in: [...LIVE] } }
+      return (await store.mdmCommand.updateMany({ where, data: { state: 'cancelled', settledAt: at } })).count
+    },
+    hasLive: async (enrollmentId, at) =>
+      (await store.mdmCommand.findFirst({
+        where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { gt: at } },
+        select: { id: true },
+      })) !== null,
+  }
+}
+
+/** The enrollment's row is locked first, so that two equal wishes at one moment become one command. */
+async function enqueue(tx: Db, command: Parameters<Commands['enqueue']>[0]): ReturnType<Commands['enqueue']> {
+  const { id, enrollmentId, requestType, payload, dedupeKey, except, limit, createdAt, expiresAt } = command
+  const [enrollment] = await tx.$queryRaw<{ id: string }[]>`
+    SELECT "id" FROM "Enrollment" WHERE "id" = ${enrollmentId} AND "state" NOT IN ('unenrolled', 'superseded') FOR UPDATE`
+  if (enrollment === undefined) return { status: 'ended' }
+  const live = await tx.mdmCommand.findMany({
+    where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { gt: createdAt } },
+    select: { id: true, dedupeKey: true },
+  })
+  const twin = live.find((other) => dedupeKey !== undefined && other.dedupeKey === dedupeKey && !except.includes(other.id))
+  if (twin !== undefined) return { status: 'duplicate', id: twin.id }
+  if (live.length >= limit) return { status: 'full' }
+  await tx.mdmCommand.create({
+    data: {
+      id,
+      enrollmentId,
+      requestType,
+      payload: ownBytes(payload),
+      state: 'queued',
+      dedupeKey: dedupeKey ?? null,
+      createdAt,
+      expiresAt,
+    },
+  })
+  return { status: 'queued', id }
+}
+
+async function takeNext(
+  store: Store,
+  { enrollmentId, moment, at }: { enrollmentId: string; moment: 'idle' | 'reply'; at: Date },
+): Promise<StoredCommand | undefined> {
+  await store.mdmCommand.updateMany({
+    where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { lte: at } },
+    data: { state: 'expired', settledAt: at },
+  })
+  // Put-off commands come last, so that one which the Mac never takes holds up no other.
+  const [row] = await store.$queryRaw<{ id: string }[]>`
+    UPDATE "MdmCommand" SET "state" = 'sent', "sentAt" = ${at}
+    WHERE "id" = (
+      SELECT "id" FROM "MdmCommand"
+      WHERE "enrollmentId" = ${enrollmentId}
+        AND ("state" = 'queued' OR (${moment === 'idle'} AND "state" IN ('sent', 'not_now')))
+      ORDER BY "state" = 'not_now', "sequence"
+      LIMIT 1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING "id"`
+  return row === undefined ? undefined : toCommand(await store.mdmCommand.findUniqueOrThrow({ where: { id: row.id } }))
+}
+
+function toCommand(row: MdmCommand): StoredCommand {
+  const { id, enrollmentId, requestType, payload, state } = row
+  return { id, enrollmentId, requestType, payload, state }
+}
