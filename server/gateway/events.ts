@@ -1,0 +1,13 @@
+import type { MacId, SessionId } from '#protocol/ids'
+
+/** What the gateway tells the log and the metrics. Never a frame's content. */
+export type GatewayEvent =
+  | { type: 'session-live'; session: SessionId; mac: MacId }
+  | { type: 'session-closed'; session: SessionId; mac: MacId | undefined; code: number; reason: string }
+  | { type: 'session-displaced'; session: SessionId; mac: MacId }
+  | { type: 'liveness-lost'; session: SessionId; mac: MacId; reason: string }
+  /** A key configuration that was not taken. */
+  | { type: 'refused'; session: SessionId; mac: MacId; reason: string }
+  | { type: 'upgrade-refused'; reason: 'not_found' | 'too_many_sockets' | 'draining' }
+  | { type: 'socket-error'; session: SessionId; error: unknown }
+  | { type: 'desk-failed'; session: SessionId; mac: MacId | undefined; error: unknown }

@@ -1,0 +1,124 @@
+import type { WebSocket } from 'ws'
+import type { MacId } from '#protocol/ids'
+import type { Clock } from '../clock.ts'
+import type { FleetDesk, SessionControl, SessionReader, SessionVerdict, SessionView } from '../fleet/ports.ts'
+import type { Fleet } from '../inference/ports.ts'
+import { createChangeSignal } from './change-signal.ts'
+import { CLOSE } from './close-codes.ts'
+import type { GatewayEvent } from './events.ts'
+import { type AgentSession, runSession, type SessionHost } from './session.ts'
+import { DEFAULT_TIMING, type SessionTiming } from './session-timers.ts'
+import { isRoutable } from './session-view.ts'
+
+/** Owns every agent's session: the live one of each Mac, and those that have not proved whose they are. */
+export interface Registry extends Fleet, SessionControl, SessionReader {
+  /** Runs an accepted socket; `desk` decides who it is, `onProved` hears when its key has proved to be its Mac's. */
+  accept(socket: WebSocket, options: { desk: FleetDesk; onProved?: () => void }): void
+  readonly isDraining: boolean
+  counts(): { sockets: number; live: number; routable: number; activeRequests: number }
+  /**
+   * Shutdown, as a barrier: no new work from now on; what runs may finish until `signal` aborts and is then cancelled; the sockets
+   * close with 1001, and the fleet desk has heard of all of it when this resolves.
+   */
+  drainAll(reason: string, signal: AbortSignal): Promise<void>
+}
+
+export type RegistryDeps = {
+  clock: Clock
+  random: (bytes: number) => Uint8Array
+  timing?: Partial<SessionTiming>
+  /** For log and metrics. */
+  onEvent?: (event: GatewayEvent) => void
+}
+
+/** Verdicts remembered for Macs without a session; above it the oldest is forgotten, and a Mac without a verdict gets no work. */
+const MAX_VERDICTS = 100_000
+
+/** At the end of a drain, for the Macs to acknowledge what was cancelled. */
+const CANCEL_GRACE_MS = 1000
+
+export function createRegistry({ clock, random, timing, onEvent = () => {} }: RegistryDeps): Registry {
+  const sessions = new Set<AgentSession>()
+  const live = new Map<MacId, AgentSession>()
+  const verdicts = new Map<MacId, SessionVerdict>()
+  const change = createChangeSignal()
+  let isDraining = false
+
+  const host: SessionHost = {
+    admitted(session, mac) {
+      const older = live.get(mac)
+      live.set(mac, session)
+      if (older !== undefined && older !== session) {
+        onEvent({ type: 'session-displaced', session: older.id, mac })
+        older.close(CLOSE.displaced, 'displaced')
+      }
+      return verdicts.get(mac)
+    },
+    changed: change.notify,
+    closed(session) {
+      sessions.delete(session)
+      const mac = session.mac()
+      if (mac !== undefined && live.get(mac) === session) live.delete(mac)
+      change.notify()
+    },
+    event: onEvent,
+  }
+
+  /** One for each connected Mac: its live session, else the newest that claims to be it and holds the key that it named. */
+  function shown(): Map<MacId, SessionView> {
+    const views = new Map<MacId, SessionView>()
+    for (const session of sessions) {
+      const view = session.show()
+      if (view !== undefined && (session === live.get(view.mac) || !live.has(view.mac))) views.set(view.mac, view)
+    }
+    return views
+  }
+
+  const isWorking = () => [...sessions].some((session) => session.activeRequests() > 0)
+  async function workEnds(signal: AbortSignal): Promise<void> {
+    while (isWorking() && !signal.aborted) await change.next(signal)
+  }
+
+  return {
+    get isDraining() {
+      return isDraining
+    },
+    accept(socket, { desk, onProved = () => {} }) {
+      sessions.add(runSession(socket, { desk, clock, random, timing: { ...DEFAULT_TIMING, ...timing }, host, onProved }))
+    },
+    snapshot: () => ({ macs: [...live.values()].flatMap((session) => session.view() ?? []) }),
+    changed: change.next,
+    open: (head) => (isDraining ? undefined : live.get(head.mac)?.open(head)),
+    find: (mac) => shown().get(mac),
+    list: () => [...shown().values()],
+    ticketDelivered(mac, ticketId) {
+      for (const session of sessions) session.ticketDelivered(mac, ticketId)
+    },
+    verdictChanged(mac, verdict) {
+      verdicts.delete(mac)
+      verdicts.set(mac, verdict)
+      const oldest = verdicts.keys().next()
+      if (verdicts.size > MAX_VERDICTS && !oldest.done) verdicts.delete(oldest.value)
+      live.get(mac)?.verdictChanged(verdict)
+    },
+    disconnect(mac, reason) {
+      verdicts.delete(mac)
+      for (const session of sessions) session.disconnect(mac, reason)
+    },
+    counts() {
+      const views = [...live.values()].flatMap((session) => session.view() ?? [])
+      const activeRequests = views.reduce((sum, view) => sum + view.active, 0)
+      return { sockets: sessions.size, live: live.size, routable: views.filter(isRoutable).length, activeRequests }
+    },
+    async drainAll(reason, signal) {
+      isDraining = true
+      for (const session of sessions) session.drain(reason)
+      await workEnds(signal)
+      for (const session of sessions) session.cancelAll()
+      await workEnds(AbortSignal.timeout(CANCEL_GRACE_MS))
+      const closing = [...sessions]
+      for (const session of closing) session.close(CLOSE.goingAway, reason)
+      await Promise.all(closing.map((session) => session.ended))
+    },
+  }
+}

@@ -1,0 +1,262 @@
+import { base64url, fromBase64url } from '#protocol/bytes'
+import type { AgentFrame, Claims, CoordinatorFrame } from '#protocol/frames'
+import type { MacId, SessionId } from '#protocol/ids'
+import { type Beat, p256Point } from '#protocol/statements'
+import type { Identified } from '../fleet/ports.ts'
+import { CLOSE, type CloseCode } from './close-codes.ts'
+import { type Challenge, judgeAnswer, judgeBeat } from './signed-words.ts'
+
+/**
+ * Who is at the other end of an agent's socket, as a pure state machine: an event and the time go in, the next state and what is
+ * to be done come out.
+ *
+ *   connected → identifying → challenged ─ key bound ────────────────→ admitting → live
+ *                                 │  ↑ └─ ticket waits ─→ proving → checking ─┐
+ *                                 │  └────────────── proved ──────────────────┘
+ *                                 └─ neither ─→ awaiting-ticket ─→ proving
+ *
+ * Only `admitting` and `live` speak for the Mac: until then a socket is somebody who knows a serial number, and can change nothing.
+ */
+type Phase = 'connected' | 'identifying' | 'challenged' | 'awaiting-ticket' | 'proving' | 'checking' | 'admitting' | 'live' | 'closed'
+
+export type SessionState = {
+  readonly session: SessionId
+  readonly phase: Phase
+  readonly agentKey: Uint8Array
+  readonly mac: MacId | undefined
+  readonly isKeyBound: boolean
+  /** Delivered over the Mac's own MDM channel and not proved yet. */
+  readonly ticketId: string | undefined
+  readonly bindNonce: Uint8Array | undefined
+  readonly challenge: Challenge | undefined
+  /** The challenge before, when its time ran out: an answer to it is late, not wrong. */
+  readonly expiredNonce: string | undefined
+  readonly previous: string | null
+  /** Challenges missed in a row. */
+  readonly missed: number
+  readonly claims: Claims | undefined
+  readonly lastBeat: number
+}
+
+type IdentityFrame = Extract<AgentFrame, { type: 'hello' | 'challenge-answer' | 'bind-proof' | 'heartbeat' }>
+
+export type SessionEvent =
+  | IdentityFrame
+  | { type: 'identified'; as: Identified | undefined }
+  | { type: 'ticket-delivered'; ticketId: string }
+  | { type: 'ticket-checked'; isProved: boolean }
+  | { type: 'admitted' }
+  | { type: 'challenge-due' }
+  | { type: 'answer-overdue' }
+  | { type: 'proof-overdue' }
+  | { type: 'silent' }
+
+export type TimerName = 'answer' | 'proof' | 'challenge' | 'silence'
+
+export type Effect =
+  | { do: 'send'; frame: CoordinatorFrame }
+  | { do: 'close'; code: CloseCode; reason: string }
+  | { do: 'start' | 'stop'; timer: TimerName }
+  | { do: 'identify'; serial: string; agentKey: Uint8Array }
+  | { do: 'prove'; mac: MacId; ticketId: string; nonce: Uint8Array; hmac: Uint8Array }
+  /** The bound key has answered its first challenge: from here on this session is the Mac. */
+  | { do: 'admit'; mac: MacId; claims: Claims }
+  | { do: 'answered'; mac: MacId; claims: Claims }
+  | { do: 'lost'; mac: MacId; reason: 'CHALLENGE_MISSED' | 'CHALLENGE_BAD_SIG' }
+  | { do: 'beat'; beat: Beat }
+
+type Step = { state: SessionState; effects: Effect[] }
+
+type StepContext = { now: Date; random: (bytes: number) => Uint8Array }
+
+const NONCE_BYTES = 32
+const HMAC_BYTES = 32
+/** DESIGN §4.5. */
+const MISSES_UNTIL_LOST = 2
+
+export function newSession(session: SessionId): SessionState {
+  return {
+    session,
+    phase: 'connected',
+    agentKey: new Uint8Array(),
+    mac: undefined,
+    isKeyBound: false,
+    ticketId: undefined,
+    bindNonce: undefined,
+    challenge: undefined,
+    expiredNonce: undefined,
+    previous: null,
+    missed: 0,
+    claims: undefined,
+    lastBeat: -1,
+  }
+}
+
+/** True while the session speaks for its Mac. */
+export const isAuthenticated = (state: SessionState): boolean => state.phase === 'admitting' || state.phase === 'live'
+
+/** True while the Mac's liveness is proven: admitted, and not two challenges behind. */
+export const isLive = (state: SessionState): boolean => state.phase === 'live' && state.missed < MISSES_UNTIL_LOST
+
+export function step(state: SessionState, event: SessionEvent, context: StepContext): Step {
+  if (state.phase === 'closed') return stay(state)
+  switch (event.type) {
+    case 'hello':
+      return onHello(state, event)
+    case 'identified':
+      return onIdentified(state, event.as, context)
+    case 'challenge-answer':
+      return onAnswer(state, event, context)
+    case 'bind-proof':
+      return onProof(state, event)
+    case 'heartbeat':
+      return onHeartbeat(state, event)
+    case 'ticket-delivered':
+      return onTicket(state, event.ticketId, context)
+    case 'ticket-checked':
+      return event.isProved
+        ? challenge({ ...state, isKeyBound: true, phase: 'challenged' }, context)
+        : close(state, CLOSE.unproved, 'ticket_not_proved')
+    case 'admitted':
+      return state.phase === 'admitting' ? stay({ ...state, phase: 'live' }) : stay(state)
+    case 'challenge-due':
+      return state.challenge === undefined ? challenge(state, context) : stay(state)
+    case 'answer-overdue':
+      return onAnswerOverdue(state, context)
+    case 'proof-overdue':
+      return state.phase === 'proving' ? close(state, CLOSE.silent, 'proof_overdue') : stay(state)
+    case 'silent':
+      return close(state, CLOSE.silent, 'silent')
+    default:
+      return event satisfies never
+  }
+}
+
+function stay(state: SessionState, ...effects: Effect[]): Step {
+  return { state, effects }
+}
+
+function close(state: SessionState, code: CloseCode, reason: string, ...before: Effect[]): Step {
+  return { state: { ...state, phase: 'closed' }, effects: [...before, { do: 'close', code, reason }] }
+}
+
+function onHello(state: SessionState, hello: Extract<AgentFrame, { type: 'hello' }>): Step {
+  if (state.phase !== 'connected') return close(state, CLOSE.protocol, 'unexpected_hello')
+  const agentKey = fromBase64url(hello.agentKey)
+  if (agentKey === undefined || p256Point(agentKey) === undefined) return close(state, CLOSE.protocol, 'bad_agent_key')
+  return stay({ ...state, phase: 'identifying', agentKey }, { do: 'identify', serial: hello.serial, agentKey })
+}
+
+function onIdentified(state: SessionState, as: Identified | undefined, context: StepContext): Step {
+  if (state.phase !== 'identifying') return stay(state)
+  if (as === undefined) return close(state, CLOSE.notAllowed, 'unknown_mac')
+  const known: SessionState = {
+    ...state,
+    phase: 'challenged',
+    mac: as.mac,
+    isKeyBound: as.key.state === 'bound',
+    ticketId: as.key.state === 'ticket' ? as.key.ticketId : undefined,
+  }
+  const challenged = challenge(known, context)
+  return { ...challenged, effects: [...challenged.effects, { do: 'start', timer: 'silence' }] }
+}
+
+function challenge(state: SessionState, { now, random }: StepContext): Step {
+  const asked: Challenge = { nonce: base64url(random(NONCE_BYTES)), at: now.getTime(), previous: state.previous }
+  return stay(
+    { ...state, challenge: asked, expiredNonce: state.challenge?.nonce ?? state.expiredNonce },
+    { do: 'send', frame: { type: 'challenge', session: state.session, ...asked } },
+    { do: 'stop', timer: 'challenge' },
+    { do: 'start', timer: 'answer' },
+  )
+}
+
+function onAnswer(state: SessionState, answer: Extract<AgentFrame, { type: 'challenge-answer' }>, context: StepContext): Step {
+  if (state.phase === 'connected' || state.phase === 'identifying') return close(state, CLOSE.protocol, 'unexpected_answer')
+  if (state.challenge === undefined) return stay(state) // too late: it was counted as missed
+  const judged = judgeAnswer(answer, { agentKey: state.agentKey, session: state.session, challenge: state.challenge })
+  if (!judged.ok) {
+    if (judged.reason === 'wrong_nonce' && judged.nonce === state.expiredNonce) return stay(state)
+    return onWrongAnswer(state, judged.reason)
+  }
+  const { claims } = judged.value
+  const answered: SessionState = { ...state, challenge: undefined, expiredNonce: undefined, previous: judged.digest, missed: 0, claims }
+  const next = afterAnswer(answered, claims, context)
+  const timers: Effect[] = [
+    { do: 'stop', timer: 'answer' },
+    { do: 'start', timer: 'challenge' },
+    { do: 'start', timer: 'silence' },
+  ]
+  return { state: next.state, effects: [...timers, ...next.effects] }
+}
+
+/**
+ * A wrong signature counts against the Mac only on a session that the bound key itself has opened: anywhere else it would let
+ * anybody who knows a serial number have a Mac quarantined.
+ */
+function onWrongAnswer(state: SessionState, reason: string): Step {
+  if (reason === 'bad_signature' && isAuthenticated(state) && state.mac !== undefined) {
+    return close(state, CLOSE.unproved, 'challenge_bad_signature', { do: 'lost', mac: state.mac, reason: 'CHALLENGE_BAD_SIG' })
+  }
+  return close(state, CLOSE.protocol, `challenge_${reason}`)
+}
+
+function afterAnswer(state: SessionState, claims: Claims, context: StepContext): Step {
+  if (state.mac === undefined) return stay(state)
+  if (state.phase === 'live') return stay(state, { do: 'answered', mac: state.mac, claims })
+  if (state.phase !== 'challenged') return stay(state)
+  if (state.isKeyBound) return stay({ ...state, phase: 'admitting' }, { do: 'admit', mac: state.mac, claims })
+  if (state.ticketId !== undefined) return askForProof(state, state.ticketId, context)
+  return stay({ ...state, phase: 'awaiting-ticket' })
+}
+
+function onTicket(state: SessionState, ticketId: string, context: StepContext): Step {
+  if (state.isKeyBound || state.mac === undefined) return stay(state)
+  if (state.phase === 'challenged') return stay({ ...state, ticketId })
+  if (state.phase === 'awaiting-ticket') return askForProof(state, ticketId, context)
+  if (state.phase === 'proving' && state.ticketId !== ticketId) return askForProof(state, ticketId, context)
+  return stay(state)
+}
+
+function askForProof(state: SessionState, ticketId: string, { random }: StepContext): Step {
+  if (state.mac === undefined) return stay(state)
+  const bindNonce = random(NONCE_BYTES)
+  return stay(
+    { ...state, phase: 'proving', ticketId, bindNonce },
+    { do: 'send', frame: { type: 'bind', session: state.session, mac: state.mac, ticketId, nonce: base64url(bindNonce) } },
+    { do: 'start', timer: 'proof' },
+  )
+}
+
+function onProof(state: SessionState, { proof }: Extract<AgentFrame, { type: 'bind-proof' }>): Step {
+  const { phase, mac, ticketId, bindNonce: nonce } = state
+  if (phase !== 'proving' || mac === undefined || ticketId === undefined || nonce === undefined) {
+    return close(state, CLOSE.protocol, 'unexpected_proof')
+  }
+  const hmac = fromBase64url(proof)
+  if (hmac?.length !== HMAC_BYTES) return close(state, CLOSE.protocol, 'bad_proof')
+  return stay(
+    { ...state, phase: 'checking', bindNonce: undefined },
+    { do: 'stop', timer: 'proof' },
+    { do: 'prove', mac, ticketId, nonce, hmac },
+  )
+}
+
+function onHeartbeat(state: SessionState, heartbeat: Extract<AgentFrame, { type: 'heartbeat' }>): Step {
+  if (state.mac === undefined) return close(state, CLOSE.protocol, 'unexpected_heartbeat')
+  const { agentKey, session, lastBeat: lastSequence, claims } = state
+  const judged = judgeBeat(heartbeat, { agentKey, session, lastSequence, bootSession: claims?.bootSession })
+  if (!judged.ok) return close(state, CLOSE.protocol, `heartbeat_${judged.reason}`)
+  return stay({ ...state, lastBeat: judged.value.sequence }, { do: 'start', timer: 'silence' }, { do: 'beat', beat: judged.value })
+}
+
+function onAnswerOverdue(state: SessionState, context: StepContext): Step {
+  if (state.challenge === undefined) return stay(state)
+  if (state.phase !== 'live' || state.mac === undefined) return close(state, CLOSE.silent, 'challenge_overdue')
+  const missed = state.missed + 1
+  const overdue: SessionState = { ...state, missed, challenge: undefined, expiredNonce: state.challenge.nonce }
+  // After a first miss the next challenge comes at once, so that a Mac that has stopped answering is out within a minute.
+  if (missed < MISSES_UNTIL_LOST) return challenge(overdue, context)
+  const lost: Effect[] = missed === MISSES_UNTIL_LOST ? [{ do: 'lost', mac: state.mac, reason: 'CHALLENGE_MISSED' }] : []
+  return stay(overdue, ...lost, { do: 'start', timer: 'challenge' })
+}

@@ -1,0 +1,80 @@
+import { CHALLENGE_INTERVAL_MS, CHALLENGE_TIMEOUT_MS, SILENCE_LIMIT_MS } from '#protocol/frames'
+import type { Clock } from '../clock.ts'
+import type { SessionEvent, TimerName } from './session-state.ts'
+
+export type SessionTiming = {
+  /** From the accepted socket to its hello. */
+  helloTimeoutMs: number
+  challengeIntervalMs: number
+  answerTimeoutMs: number
+  /** For the proof of a ticket: the MDM client may still be installing the profile that it came in. */
+  proofTimeoutMs: number
+  /** Without a signed word. */
+  silenceLimitMs: number
+  /** From a cancel to its acknowledgement. */
+  cancelLimitMs: number
+}
+
+export const DEFAULT_TIMING: SessionTiming = {
+  helloTimeoutMs: 10_000,
+  challengeIntervalMs: CHALLENGE_INTERVAL_MS,
+  answerTimeoutMs: CHALLENGE_TIMEOUT_MS,
+  proofTimeoutMs: 5 * 60_000,
+  silenceLimitMs: SILENCE_LIMIT_MS,
+  cancelLimitMs: 60_000,
+}
+
+const TIMER_EVENTS = {
+  answer: { type: 'answer-overdue' },
+  proof: { type: 'proof-overdue' },
+  challenge: { type: 'challenge-due' },
+  silence: { type: 'silent' },
+} as const satisfies Record<TimerName, SessionEvent>
+
+interface SessionTimers {
+  /** Starts it anew when it is running. */
+  start(timer: TimerName): void
+  stop(timer: TimerName): void
+  stopAll(): void
+}
+
+export function createSessionTimers(timing: SessionTiming, fire: (event: SessionEvent) => void): SessionTimers {
+  const delays: Record<TimerName, number> = {
+    answer: timing.answerTimeoutMs,
+    proof: timing.proofTimeoutMs,
+    challenge: timing.challengeIntervalMs,
+    silence: timing.silenceLimitMs,
+  }
+  const running = new Map<TimerName, NodeJS.Timeout>()
+  const stop = (timer: TimerName) => clearTimeout(running.get(timer))
+  return {
+    start(timer) {
+      stop(timer)
+      running.set(
+        timer,
+        setTimeout(() => fire(TIMER_EVENTS[timer]), delays[timer]),
+      )
+    },
+    stop,
+    stopAll() {
+      for (const timer of running.values()) clearTimeout(timer)
+    },
+  }
+}
+
+/** Control frames taken from one socket in one second; a Mac at full load sends a few dozen. */
+const MAX_CONTROL_FRAMES_PER_SECOND = 500
+
+/** Gives false once a socket has spent the frames of the present second. */
+export function createFrameBudget(clock: Clock): () => boolean {
+  let second = 0
+  let spent = 0
+  return () => {
+    const now = Math.floor(clock.now().getTime() / 1000)
+    if (now !== second) {
+      second = now
+      spent = 0
+    }
+    return ++spent <= MAX_CONTROL_FRAMES_PER_SECOND
+  }
+}
