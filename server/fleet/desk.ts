@@ -1,0 +1,105 @@
+import { createHash } from 'node:crypto'
+import { isEqual } from '#protocol/bytes'
+import type { MacId } from '#protocol/ids'
+import { bindProof } from '#protocol/statements'
+import { bindAgentKey, findAgentKey } from '../store/agent-keys.ts'
+import { wasAskedAbout } from '../store/attestations.ts'
+import { appendAudit } from '../store/audit.ts'
+import { findLivingEnrollment } from '../store/enrollment-lookup.ts'
+import { appendMacEvent } from '../store/mac-events.ts'
+import { findMacBySerial, markSoftwareMac, quarantineMac } from '../store/macs.ts'
+import { burnTicket, findOpenTicket, findTicket } from '../store/tickets.ts'
+import type { Appraiser } from './appraise.ts'
+import type { LiveSessions } from './live-sessions.ts'
+import { requestAttestation } from './plan.ts'
+import type { FleetDesk, Identified } from './ports.ts'
+import { issueTicket, type TicketDeps, ticketName, withdrawTicket } from './tickets.ts'
+
+export type DeskDeps = TicketDeps & {
+  appraiser: Appraiser
+  live: LiveSessions
+}
+
+/** The fleet's side of an agent's connection (ports.ts): who it may be, whether its key is proved, what its session says. */
+export function createFleetDesk(deps: DeskDeps): FleetDesk {
+  return {
+    identify: (hello) => identify(deps, hello),
+    proveTicket: (proof) => proveTicket(deps, proof),
+    challengeAnswered: async ({ mac, session, agentKey, claims, at }) => {
+      deps.live.answered(mac, { session, agentKey, claims, at })
+      if (claims.platform === 'software') await markSoftwareMac(deps.store, mac)
+      await askAboutNewKey(deps, mac, agentKey)
+      await deps.appraiser.appraise(mac)
+    },
+    livenessLost: async ({ mac, session, reason }) => {
+      deps.live.lost(mac, session)
+      if (reason === 'CHALLENGE_BAD_SIG') await quarantine(deps, mac, reason)
+      await deps.appraiser.appraise(mac)
+    },
+    sessionOpened: async ({ mac }) => {
+      await appendMacEvent(deps.store, mac, { type: 'agent-connected' }, deps.clock.now())
+    },
+    sessionClosed: async ({ mac, session, reason }) => {
+      deps.live.closed(mac, session)
+      await appendMacEvent(deps.store, mac, { type: 'agent-disconnected', reason }, deps.clock.now())
+      await deps.appraiser.appraise(mac)
+    },
+  }
+}
+
+async function identify(deps: DeskDeps, hello: { serial: string; agentKey: Uint8Array }): Promise<Identified | undefined> {
+  const mac = await findMacBySerial(deps.store, hello.serial)
+  if (mac === undefined || mac.revokedAt !== null) return undefined
+  const bound = await findAgentKey(deps.store, mac.id)
+  if (bound !== undefined && isEqual(bound.spki, hello.agentKey)) return { mac: mac.id, key: { state: 'bound' } }
+  const enrollment = await findLivingEnrollment(deps.store, mac.id)
+  if (enrollment?.state !== 'enrolled') return { mac: mac.id, key: { state: 'none' } }
+  await issueTicket(deps, { mac: mac.id, enrollmentId: enrollment.id })
+  const ticket = await findOpenTicket(deps.store, enrollment.id, deps.clock.now())
+  return { mac: mac.id, key: ticket?.deliveredAt ? { state: 'ticket', ticketId: ticket.id } : { state: 'none' } }
+}
+
+/** Accepts an agent's key for a Mac: whoever registered it has read the profile store of that Mac. */
+async function proveTicket(deps: DeskDeps, proof: Parameters<FleetDesk['proveTicket']>[0]): Promise<boolean> {
+  const now = deps.clock.now()
+  const ticket = await findTicket(deps.store, proof.ticketId)
+  if (ticket === undefined || ticket.macId !== proof.mac || ticket.envelope === null) return false
+  const secret = deps.secrets.open(ticketName(ticket.id), ticket.envelope)
+  if (!isEqual(bindProof({ ...proof, ticket: secret }), proof.hmac)) return false
+  const isBound = await deps.store.$transaction(async (tx) => {
+    if (!(await burnTicket(tx, ticket.id, now))) return false
+    const key = { mac: proof.mac, enrollmentId: ticket.enrollmentId, spki: proof.agentKey, ticketId: ticket.id, provedAt: now }
+    if (!(await bindAgentKey(tx, key))) return false
+    const keySha256 = createHash('sha256').update(proof.agentKey).digest('hex')
+    await appendMacEvent(tx, proof.mac, { type: 'key-bound', keySha256 }, now)
+    await appendAudit(
+      tx,
+      { type: 'agent-key.bound', subject: proof.mac, detail: { keySha256, ticket: ticket.id } },
+      { actor: `mac:${proof.mac}`, at: now },
+    )
+    return true
+  })
+  if (!isBound) return false
+  await withdrawTicket(deps, ticket.enrollmentId)
+  return true
+}
+
+/**
+ * Once a key is proved and its session has answered, Apple is asked about it, once: asked earlier, the attestation would commit to
+ * a key that anyone may have registered under this Mac's serial, and burn the seven-day slot on it.
+ */
+async function askAboutNewKey(deps: DeskDeps, mac: MacId, agentKey: Uint8Array): Promise<void> {
+  const bound = await findAgentKey(deps.store, mac)
+  if (bound === undefined || !isEqual(bound.spki, agentKey)) return
+  if (await wasAskedAbout(deps.store, bound.enrollmentId, agentKey)) return
+  await requestAttestation(deps, { mac, enrollmentId: bound.enrollmentId, agentKey })
+}
+
+async function quarantine(deps: DeskDeps, mac: MacId, reason: string): Promise<void> {
+  const at = deps.clock.now()
+  await deps.store.$transaction(async (tx) => {
+    if (!(await quarantineMac(tx, mac, { reason, at }))) return
+    await appendMacEvent(tx, mac, { type: 'quarantined', reason }, at)
+    await appendAudit(tx, { type: 'mac.quarantined', subject: mac, detail: { reason } }, { actor: 'system', at })
+  })
+}

@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { Mdm } from '../../mdm/ports.ts'
+import type { Env } from '../env.ts'
+import { AppError, toAppError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { type ConsolePluginDeps, consoleApi } from './console.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
+import { type InvitationDeps, invitationRoutes } from './invitations.ts'
+import { mdmRoutes } from './mdm.ts'
+import { type OpenAiDeps, openAiRoutes } from './openai/routes.ts'
+import { mountNext } from './pages.ts'
+
+export type HttpDeps = {
+  env: Env
+  log: Log
+  dev: boolean
+  mdm: Mdm
+  invitations: InvitationDeps
+  openAi: OpenAiDeps
+  console: ConsolePluginDeps
+  health: Omit<HealthDeps, 'isStopping'>
+}
+
+const ROOT = new URL('../..', import.meta.url).pathname
+
+/** Everything that the one port answers, as one table. The order matters once: the pages take what nothing else took. */
+export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyInstance; isStopping(): void }> {
+  const { env, log } = deps
+  let stopping = false
+  const tls = env.tls && { cert: readFileSync(env.tls.certFile), key: readFileSync(env.tls.keyFile) }
+  const app = Fastify({
+    ...(tls === undefined ? {} : { https: tls }),
+    forceCloseConnections: 'idle',
+    disableRequestLogging: true,
+    bodyLimit: 1024 * 1024,
+  }) as unknown as FastifyInstance
+  await app.register(healthRoutes, { ...deps.health, isStopping: () => stopping })
+  await app.register(mdmRoutes(deps.mdm))
+  await app.register(invitationRoutes, deps.invitations)
+  await app.register(openAiRoutes(deps.openAi))
+  await app.register(consoleApi, deps.console)
+  app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
+  const pages = await mountNext(app, { ...deps.console, mode: env.mode }, { dev: deps.dev, dir: ROOT })
+  app.addHook('onClose', () => pages.close())
+  return {
+    app,
+    isStopping: () => {
+      stopping = true
+    },
+  }
+}
+
+/** For what no plugin answers in its own protocol's words. */
+function answerError(log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const status = (thrown as Partial<FastifyError>).statusCode
+  const isCallersFault = !(thrown instanceof AppError) && status !== undefined && status >= 400 && status < 500
+  const error = isCallersFault ? new AppError('invalid_request', { cause: thrown }) : toAppError(thrown)
+  if (error.code === 'internal') log.error({ err: thrown, route: request.routeOptions.url }, 'a request failed')
+  return reply.code(error.status).send({ error: { code: error.code, message: error.publicText, param: error.param ?? null } })
+}
+
+/** A second appliance on the same port, or a port that needs more rights, is told in words. */
+export async function listen(app: FastifyInstance, env: Env): Promise<void> {
+  try {
+    await app.listen({ port: env.port, host: env.host })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EADDRINUSE')
+      throw new Error(`Port ${env.port} is in use. Stop what listens there, or set PORT to another one.`, { cause: error })
+    if (code === 'EACCES') throw new Error(`Port ${env.port} may not be opened by this user. Set PORT to one above 1023.`, { cause: error })
+    throw error
+  }
+}

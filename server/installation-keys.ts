@@ -1,0 +1,72 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto'
+import { createDeviceCa, createProfileSigner, exportPrivateKey, importIssuer } from '../mdm/issuer.ts'
+import type { Issuer } from '../mdm/ports.ts'
+import type { Clock } from './clock.ts'
+import type { SecretBox } from './secrets.ts'
+import { appendAudit } from './store/audit.ts'
+import type { Store } from './store/client.ts'
+import { findWrappedKey, insertWrappedKey } from './store/wrapped-keys.ts'
+
+/** The keys that are this installation: made at the first start, stored only sealed under ESPALIER_SECRET. */
+export type InstallationKeys = {
+  /** Issues the Macs' MDM identities. */
+  deviceCa: Issuer
+  profileSigner: Issuer
+  /** Ed25519; signs the log. Published as log-key.pub. */
+  logKeyPublicPem: string
+  /** Signs the console's session cookies. */
+  sessionSecret: string
+}
+
+type Deps = { store: Store; secrets: SecretBox; clock: Clock; organization: string }
+
+export async function loadInstallationKeys(deps: Deps): Promise<InstallationKeys> {
+  const log = await loadOrMake(deps, 'log', async () => makeLogKey())
+  const session = await loadOrMake(deps, 'session', async () => ({
+    secret: webcrypto.getRandomValues(new Uint8Array(32)),
+    public: null,
+  }))
+  return {
+    deviceCa: await loadIssuer(deps, 'device-ca', { create: createDeviceCa, curve: 'P-384' }),
+    profileSigner: await loadIssuer(deps, 'profile-signer', { create: createProfileSigner, curve: 'P-256' }),
+    logKeyPublicPem: createPublicKey(createPrivateKey({ key: Buffer.from(log.secret), format: 'der', type: 'pkcs8' }))
+      .export({ format: 'pem', type: 'spki' })
+      .toString(),
+    sessionSecret: Buffer.from(session.secret).toString('base64url'),
+  }
+}
+
+type Key = { secret: Uint8Array; public: Uint8Array | null }
+
+async function loadOrMake(deps: Deps, name: string, make: () => Promise<Key>): Promise<Key> {
+  const kept = await findWrappedKey(deps.store, name)
+  if (kept !== undefined) return { secret: deps.secrets.open(`key:${name}`, kept.envelope), public: kept.public }
+  const made = await make()
+  const createdAt = deps.clock.now()
+  await deps.store.$transaction(async (tx) => {
+    await insertWrappedKey(tx, { name, envelope: deps.secrets.seal(`key:${name}`, made.secret), public: made.public, createdAt })
+    await appendAudit(tx, { type: 'key.created', subject: `key:${name}`, detail: { name } }, { actor: 'system', at: createdAt })
+  })
+  return made
+}
+
+async function loadIssuer(
+  deps: Deps,
+  name: string,
+  kind: { create: (options: { organization: string; now: Date }) => Promise<Issuer>; curve: 'P-256' | 'P-384' },
+): Promise<Issuer> {
+  const key = await loadOrMake(deps, name, async () => {
+    const issuer = await kind.create({ organization: deps.organization, now: deps.clock.now() })
+    return { secret: await exportPrivateKey(issuer), public: issuer.certificate }
+  })
+  if (key.public === null) throw new TypeError(`the key ${name} was stored without its certificate`)
+  return importIssuer({ certificate: key.public, pkcs8: key.secret, curve: kind.curve })
+}
+
+function makeLogKey(): Key {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  return {
+    secret: new Uint8Array(privateKey.export({ format: 'der', type: 'pkcs8' })),
+    public: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' })),
+  }
+}

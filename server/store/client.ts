@@ -1,0 +1,41 @@
+import { PrismaPg } from '@prisma/adapter-pg'
+import { type Prisma, PrismaClient } from './generated/client.ts'
+
+/** The database, as every file of this folder takes it: first argument, named `store`. */
+export type Store = PrismaClient
+
+/** A Store or a transaction (`store.$transaction(async (tx) => …)`): what functions take that only read and write rows. */
+export type Db = Prisma.TransactionClient
+
+export type OpenStore = {
+  store: Store
+  close(): Promise<void>
+}
+
+export type StoreOptions = {
+  /** Connections held at most; PostgreSQL's own default allows 100 for everybody. */
+  maxConnections?: number
+  /** Told when an idle connection breaks, as when the database restarts; the pool opens a new one by itself. */
+  onConnectionLost?: (error: Error) => void
+}
+
+const STATEMENT_TIMEOUT_MS = 30_000
+const CONNECT_TIMEOUT_MS = 10_000
+
+/** A bounded pool of connections. No statement and no forgotten transaction holds one for longer than 30 s. */
+export function createStore(databaseUrl: string, options: StoreOptions = {}): OpenStore {
+  const adapter = new PrismaPg(
+    {
+      connectionString: databaseUrl,
+      application_name: 'espalier',
+      max: options.maxConnections ?? 20,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: 60_000,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    },
+    { onPoolError: (error) => options.onConnectionLost?.(error) },
+  )
+  const store = new PrismaClient({ adapter, errorFormat: 'minimal' })
+  return { store, close: () => store.$disconnect() }
+}

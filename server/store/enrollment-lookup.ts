@@ -1,0 +1,102 @@
+import type { MacId } from '#protocol/ids'
+import type { Db, Store } from './client.ts'
+
+export type LivingEnrollment = {
+  id: string
+  state: 'invited' | 'profile_issued' | 'acme_attested' | 'authenticated' | 'enrolled'
+  accessRights: number
+  provisioningUdid: string | null
+  identitySha256: Uint8Array | null
+  lastSeenAt: Date | null
+  enrolledAt: Date | null
+}
+
+const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
+
+/** The enrollment that speaks for a Mac: the one furthest along, the newest of equals. None: it was never invited, or has left. */
+export async function findLivingEnrollment(db: Db, mac: MacId): Promise<LivingEnrollment | undefined> {
+  const rows = await db.enrollment.findMany({
+    where: { macId: mac, state: { in: [...LIVING] } },
+    orderBy: { createdAt: 'desc' },
+    select: { id: true, state: true, accessRights: true, provisioningUdid: true, identitySha256: true, lastSeenAt: true, enrolledAt: true },
+  })
+  const progress = (state: string): number => LIVING.indexOf(state as (typeof LIVING)[number])
+  const [furthest] = rows.toSorted((a, b) => progress(b.state) - progress(a.state))
+  return furthest as LivingEnrollment | undefined
+}
+
+/** Reported over the enrollment's authenticated channel; Apple's attestation must later say the same. The first report stands. */
+export async function setProvisioningUdid(db: Db, enrollmentId: string, provisioningUdid: string): Promise<void> {
+  await db.enrollment.updateMany({ where: { id: enrollmentId, provisioningUdid: null }, data: { provisioningUdid } })
+}
+
+/** The order that gave an enrollment its identity: the token that Apple's attestation answers, and the certificate issued (PEM chain). */
+export async function findIdentityOrder(db: Db, enrollmentId: string): Promise<{ token: string; certificate: string } | undefined> {
+  const order = await db.acmeOrder.findFirst({
+    where: { enrollmentId, status: 'valid', certificate: { not: null } },
+    orderBy: { createdAt: 'desc' },
+    select: { token: true, certificate: true },
+  })
+  return order?.certificate == null ? undefined : { token: order.token, certificate: order.certificate }
+}
+
+export type EnrollmentRow = {
+  id: string
+  state: string
+  createdAt: Date
+  linkExpiresAt: Date
+  enrolledAt: Date | null
+  lastSeenAt: Date | null
+  udid: string | null
+  provisioningUdid: string | null
+}
+
+/** The enrollment to show for a Mac: the living one, else the last that was. */
+export async function findShownEnrollment(db: Db, mac: MacId): Promise<EnrollmentRow | undefined> {
+  const living = await findLivingEnrollment(db, mac)
+  const select = {
+    id: true,
+    state: true,
+    createdAt: true,
+    linkExpiresAt: true,
+    enrolledAt: true,
+    lastSeenAt: true,
+    udid: true,
+    provisioningUdid: true,
+  }
+  const row =
+    living === undefined
+      ? await db.enrollment.findFirst({ where: { macId: mac }, orderBy: { createdAt: 'desc' }, select })
+      : await db.enrollment.findUnique({ where: { id: living.id }, select })
+  return row ?? undefined
+}
+
+/** What is due for enrolled Macs: the newest of each kind of evidence, or null where there is none yet. */
+export type EvidenceAges = {
+  macId: string
+  enrollmentId: string
+  agentKey: Uint8Array | null
+  attestedAt: Date | null
+  lastAskedAt: Date | null
+  securityInfoAt: Date | null
+  trustedUntil: Date | null
+}
+
+export async function listEvidenceAges(store: Store): Promise<EvidenceAges[]> {
+  return store.$queryRaw<EvidenceAges[]>`
+    SELECT e."macId", e.id AS "enrollmentId", k.spki AS "agentKey",
+      (SELECT max("receivedAt") FROM "Attestation" WHERE "enrollmentId" = e.id AND source = 'device_information') AS "attestedAt",
+      (SELECT max("issuedAt") FROM "AttestationNonce" WHERE "enrollmentId" = e.id) AS "lastAskedAt",
+      (SELECT max("receivedAt") FROM "SecurityInfo" WHERE "enrollmentId" = e.id) AS "securityInfoAt",
+      (SELECT CASE WHEN trust = 'trusted' THEN until END FROM "Verdict" WHERE "macId" = e."macId" ORDER BY sequence DESC LIMIT 1) AS "trustedUntil"
+    FROM "Enrollment" e
+    JOIN "Mac" m ON m.id = e."macId" AND m."revokedAt" IS NULL
+    LEFT JOIN "AgentKey" k ON k."macId" = e."macId" AND k."revokedAt" IS NULL
+    WHERE e.state = 'enrolled'`
+}
+
+/** The serial number that an enrollment's invitation was made for. */
+export async function findEnrolledSerial(db: Db, enrollmentId: string): Promise<string | undefined> {
+  const row = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { mac: { select: { serial: true } } } })
+  return row?.mac.serial
+}
