@@ -1,0 +1,23 @@
+import { createTRPCClient, httpBatchLink, TRPCClientError } from '@trpc/client'
+import type { inferRouterOutputs } from '@trpc/server'
+import type { AppRouter } from '../server/trpc/root.ts'
+
+export const api = createTRPCClient<AppRouter>({ links: [httpBatchLink({ url: '/trpc', maxItems: 10 })] })
+
+export type Answers = inferRouterOutputs<AppRouter>
+export type Session = Answers['session']['getSession']
+export type Overview = Answers['fleet']['getOverview']
+export type MacRow = Answers['macs']['listMacs']['rows'][number]
+export type Mac = Answers['macs']['getMac']
+export type Check = NonNullable<Mac['verdict']>['checks'][number]
+export type MacEvent = Answers['macs']['listMacEvents']['events'][number]
+export type Evidence = Answers['macs']['getEvidence']
+export type ApiKey = Answers['apiKeys']['listApiKeys']['rows'][number]
+
+export type Failure = { code: string; message: string }
+
+/** What went wrong, in the server's own words where it answered at all. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof TRPCClientError && error.data?.code) return { code: error.data.code, message: error.message }
+  return { code: 'unreachable', message: 'The appliance did not answer. Check that it runs and that you are on its network.' }
+}
