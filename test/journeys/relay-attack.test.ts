@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Appliance, fleetStatus, startAppliance, until, untilTrusted } from './support/appliance.ts'
+import { appleDirectory, type StartedFleet, startApple, startFleetProcess, startMac } from './support/fleet.ts'
+
+let appliance: Appliance
+const started: StartedFleet[] = []
+
+beforeAll(async () => {
+  appliance = await startAppliance({ env: { ESPALIER_SOFTWARE_MACS: '0' } })
+  started.push(startApple(appliance))
+}, 180_000)
+
+afterAll(async () => {
+  await Promise.all(started.map((child) => child.stop()))
+  await appliance?.close()
+}, 60_000)
+
+test('a machine that registers its key under an honest Mac’s serial number gains nothing, and the honest Mac loses nothing', {
+  timeout: 180_000,
+}, async () => {
+  const serial = 'HONESTMAC001'
+  // The honest Mac is enrolled and answers MDM, but its agent does not run yet: the impostor comes first.
+  started.push(await startMac(appliance, serial, ['--no-agent']))
+  await until(
+    async () => (await fleetStatus(appliance))[0]?.reasons.includes('AGENT_KEY_UNBOUND') === true,
+    60_000,
+    () => appliance.output(),
+  )
+  const impostor = startFleetProcess(appliance, [
+    'test/software-mac/mac/main.ts',
+    ...['--dir', join(appliance.dataDir, 'impostor'), '--apple', appleDirectory(appliance)],
+    ...['--claim-serial', serial, '--server-url', appliance.url, '--engine', 'sim'],
+  ])
+  started.push(impostor)
+  await new Promise((resolve) => setTimeout(resolve, 12_000))
+
+  const [mac] = await fleetStatus(appliance)
+  expect(mac).toMatchObject({ trust: 'refused', evidenceDigest: null })
+  expect(mac?.reasons).toContain('AGENT_KEY_UNBOUND')
+  expect(mac?.reasons).toContain('NO_ATTESTATION')
+  expect(((await (await appliance.get('/v1/models')).json()) as { data: unknown[] }).data).toEqual([])
+
+  // With the impostor still knocking, the Mac's own agent binds its key and is trusted.
+  await started[1]?.stop()
+  started.push(
+    startFleetProcess(appliance, [
+      'test/software-mac/mac/main.ts',
+      ...['--dir', join(appliance.dataDir, 'macs', serial), '--apple', appleDirectory(appliance), '--engine', 'sim'],
+    ]),
+  )
+  await untilTrusted(appliance, 1, 90_000)
+})
