@@ -49,6 +49,10 @@ export function startSoftwareFleet(options: {
   const watch = (): void => {
     child.once('exit', (code, signal) => {
       if (stopping) return
+      if (code === EVERY_MAC_REFUSED) {
+        log.error('every software Mac was refused; they are not started again. Their pages in the console say why.')
+        return
+      }
       log.warn({ code, signal }, 'the software fleet stopped; starting it again')
       restart = setTimeout(() => {
         child = launch(options)
@@ -67,6 +71,8 @@ export function startSoftwareFleet(options: {
 }
 
 const RESTART_DELAY_MS = 2_000
+/** `espalier fleet simulate` leaves with this when none of its Macs may come back. */
+const EVERY_MAC_REFUSED = 10
 /** Agents drain on SIGTERM; past this they are killed. */
 const STOP_DEADLINE_MS = 15_000
 

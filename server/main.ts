@@ -17,6 +17,7 @@ import { readFleetAttestation } from './fleet/attestation-feed.ts'
 import { createFleet } from './fleet/create-fleet.ts'
 import { inviteMac } from './fleet/inventory.ts'
 import { defaultPolicy } from './fleet/policy.ts'
+import { type GatewayEvent, logGatewayEvent } from './gateway/events.ts'
 import { createRegistry } from './gateway/registry.ts'
 import { attachAgentSockets } from './gateway/upgrade.ts'
 import { createHttpServer, listen } from './http/server.ts'
@@ -76,7 +77,8 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
   await publish(env, { logKeyPem: keys.logKeyPublicPem, evaluationRootPem: trust.evaluationRootPem })
 
   const policy = defaultPolicy({ mode: env.mode, agentVersion: VERSION })
-  const registry = createRegistry({ clock, random: randomBytes, onEvent: (event) => log.debug(event, 'gateway') })
+  const onEvent = (event: GatewayEvent): void => logGatewayEvent(log, event)
+  const registry = createRegistry({ clock, random: randomBytes, onEvent })
   const fleet = createFleet({
     ...{ store, secrets, clock, random: randomBytes, sessions: registry },
     anchors: trust.anchors,
@@ -91,7 +93,7 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
   stop.unshift({ name: 'usage records', deadlineMs: 10_000, stop: () => meter.close(AbortSignal.timeout(5_000)) })
   const queue = createQueue({ fleet: registry, clock, random: Math.random })
   const inferenceMetrics = createInferenceMetrics(metrics, () => queue.length())
-  const inference = createInference({ fleet: registry, queue, meter, clock, metrics: inferenceMetrics, offeredModels: () => [] })
+  const inference = createInference({ fleet: registry, queue, meter, clock, metrics: inferenceMetrics })
 
   const apiKeys = { store, clock, cache: createApiKeyCache() }
   const authenticate = (header: string | undefined): Promise<ApiKeyPrincipal> => authenticateApiKey(apiKeys, header)
@@ -116,7 +118,9 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
     health: { store, metrics, metricsToken: env.metricsToken, authenticate },
   })
   stop.unshift({ name: 'HTTP', deadlineMs: 5_000, stop: () => app.close() })
-  attachAgentSockets(app.server as Server, { registry, desk: fleet.desk, onEvent: (event) => log.debug(event, 'gateway') })
+  // In development Next's own listener takes the socket of hot reload.
+  const fallback = options.dev ? { fallback: () => undefined } : {}
+  attachAgentSockets(app.server as Server, { registry, desk: fleet.desk, onEvent, ...fallback })
 
   await fleet.judgeTrustedAgain()
   const jobs = await startJobs({ databaseUrl: database.url, log, refresh: fleet.refresh })

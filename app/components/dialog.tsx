@@ -7,7 +7,7 @@ import { FailureNote } from './states.tsx'
 
 const OVERLAY = 'fixed inset-0 z-40 bg-[rgb(0_0_0/0.4)] backdrop-blur-[1px]'
 const PANEL =
-  'fixed top-[12vh] left-1/2 z-50 max-h-[80vh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 overflow-y-auto rounded-lg border border-line bg-raised shadow-float animate-appear'
+  'fixed top-[8dvh] left-1/2 z-50 max-h-[84dvh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 overflow-y-auto rounded-lg border border-line bg-raised shadow-float animate-appear'
 
 type DialogProps = { isOpen: boolean; onOpenChange: (isOpen: boolean) => void; title: string; description: string; children: ReactNode }
 
@@ -65,7 +65,7 @@ export function Confirm({ isOpen, onOpenChange, title, children, action, isBusy,
               </div>
             )}
           </div>
-          <footer className="flex justify-end gap-2 border-t border-line px-5 py-3">
+          <footer className="sticky bottom-0 flex justify-end gap-2 border-t border-line bg-raised px-5 py-3">
             <AlertDialog.Cancel asChild>
               <Button>Cancel</Button>
             </AlertDialog.Cancel>

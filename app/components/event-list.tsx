@@ -1,4 +1,4 @@
-import { CircleCheck, CircleX, Dot } from 'lucide-react'
+import { CircleCheck, CircleSmall, CircleX } from 'lucide-react'
 import Link from 'next/link'
 import type { MacEvent } from '../api.ts'
 import { Ago } from './time.tsx'
@@ -6,7 +6,7 @@ import { Ago } from './time.tsx'
 const ICONS = {
   good: { icon: CircleCheck, className: 'text-good', word: 'Good news: ' },
   bad: { icon: CircleX, className: 'text-bad', word: 'Needs attention: ' },
-  neutral: { icon: Dot, className: 'text-ink-3', word: '' },
+  neutral: { icon: CircleSmall, className: 'text-ink-3', word: '' },
 } as const
 
 /** What happened, newest first. */

@@ -1,4 +1,4 @@
-import { ChevronRight } from 'lucide-react'
+import { ChevronLeft } from 'lucide-react'
 import Link from 'next/link'
 import type { ReactNode } from 'react'
 
@@ -20,11 +20,11 @@ export function PageHeader({
     <div className="mb-5 flex flex-wrap items-end justify-between gap-x-6 gap-y-3">
       <div className="min-w-0">
         {parent !== undefined && (
-          <nav aria-label="Breadcrumb" className="mb-1 flex items-center gap-1 text-ink-3">
-            <Link href={parent.href} className="rounded-sm hover:text-ink hover:underline">
+          <nav aria-label="Breadcrumb" className="mb-1">
+            <Link href={parent.href} className="-ml-1 inline-flex items-center gap-0.5 rounded-sm px-1 text-ink-3 hover:text-ink">
+              <ChevronLeft aria-hidden className="size-3.5" />
               {parent.title}
             </Link>
-            <ChevronRight aria-hidden className="size-3.5" />
           </nav>
         )}
         <h1 className="flex flex-wrap items-center gap-3 text-xl font-semibold tracking-tight">{title}</h1>

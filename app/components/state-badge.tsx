@@ -2,8 +2,8 @@ import {
   Ban,
   CircleCheck,
   CircleDashed,
-  CircleSlash,
   Clock,
+  Info,
   type LucideIcon,
   MinusCircle,
   OctagonX,
@@ -48,11 +48,11 @@ export const TRUST: Record<MacRow['trust'], Appearance> = {
 export const TrustBadge = ({ trust }: { trust: MacRow['trust'] }) => <StateBadge {...TRUST[trust]} />
 
 export const OUTCOME: Record<Check['outcome'], Appearance> = {
-  passed: { tone: 'good', icon: CircleCheck, word: 'Passed' },
-  failed: { tone: 'bad', icon: OctagonX, word: 'Failed' },
-  unknown: { tone: 'warn', icon: CircleDashed, word: 'Unknown' },
+  pass: { tone: 'good', icon: CircleCheck, word: 'Passed' },
+  fail: { tone: 'bad', icon: OctagonX, word: 'Failed' },
+  unknown: { tone: 'bad', icon: CircleDashed, word: 'Unknown' },
   waived: { tone: 'warn', icon: MinusCircle, word: 'Waived' },
-  not_required: { tone: 'idle', icon: CircleSlash, word: 'Not required' },
+  info: { tone: 'idle', icon: Info, word: 'Noted' },
 }
 
 export const OutcomeBadge = ({ outcome }: { outcome: Check['outcome'] }) => <StateBadge {...OUTCOME[outcome]} />

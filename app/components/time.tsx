@@ -70,7 +70,7 @@ const UNITS = [
   ['min', 60_000],
 ] as const
 
-export function span(ms: number): string {
+function span(ms: number): string {
   for (const [unit, size] of UNITS) if (ms >= size) return `${Math.floor(ms / size)} ${unit}`
   return `${Math.max(0, Math.floor(ms / 1000))} s`
 }

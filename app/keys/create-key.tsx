@@ -90,7 +90,7 @@ function WishForm({ grantable, isBusy, error, onSubmit }: WishFormProps) {
         </Field>
         {error !== null && <FailureNote error={error} />}
       </div>
-      <footer className="flex justify-end border-t border-line px-5 py-3">
+      <footer className="sticky bottom-0 flex justify-end border-t border-line bg-raised px-5 py-3">
         <Button type="submit" variant="primary" isBusy={isBusy} disabled={scopes.length === 0}>
           Create the key
         </Button>
@@ -108,7 +108,7 @@ function ShownOnce({ created, onDone }: { created: Created; onDone: () => void }
           Only its hash is kept here. Put it into the tool’s settings or a secret store, never into a repository or a chat.
         </p>
       </div>
-      <footer className="flex justify-end border-t border-line px-5 py-3">
+      <footer className="sticky bottom-0 flex justify-end border-t border-line bg-raised px-5 py-3">
         <Button variant="primary" onClick={onDone}>
           I have stored it
         </Button>

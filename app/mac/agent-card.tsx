@@ -32,7 +32,7 @@ export function AgentCard({ mac }: { mac: Mac }) {
             'not proved yet'
           ) : (
             <>
-              <Id value={agentKey.sha256} what="fingerprint of the signing key" className="mx-0" />
+              <Id value={agentKey.sha256} what="fingerprint of the signing key" />
               <span className="block text-xs text-ink-3">
                 proved <Ago at={agentKey.provedAt} />
               </span>
@@ -56,7 +56,7 @@ function SessionFacts({ session }: { session: Session }) {
       </Fact>
       {session.thermal !== null && <Fact term="Temperature">{session.thermal}</Fact>}
       <Fact term="Session">
-        <Id value={session.id} what="session id" className="mx-0" />
+        <Id value={session.id} what="session id" />
       </Fact>
     </>
   )

@@ -4,12 +4,24 @@ import { useState } from 'react'
 import type { Check, Mac } from '../api.ts'
 import { Card, CardHeader } from '../components/card.tsx'
 import { cn } from '../components/cn.ts'
-import { OutcomeBadge } from '../components/state-badge.tsx'
 import { EmptyState } from '../components/states.tsx'
 import { Age } from '../components/time.tsx'
-import { EvidenceView } from './evidence-view.tsx'
+import { CheckRow } from './check-row.tsx'
+import { OutcomeIcon } from './outcome-icon.tsx'
+import { isTrouble, worstOf } from './outcomes.ts'
 
-/** Every check of the verdict, each with where its evidence comes from and how old it is. */
+/** The items of the trust rules, each with the question that it answers. */
+const ITEMS: Record<number, { title: string; question: string }> = {
+  1: { title: 'Device', question: 'Is it the Mac that it says it is, started securely?' },
+  2: { title: 'Channel', question: 'Is the MDM channel that very Mac’s own?' },
+  3: { title: 'Key', question: 'Does the agent’s key live on that Mac?' },
+  4: { title: 'Code', question: 'Is it software that the policy allows? Policy, not proof.' },
+  5: { title: 'Liveness', question: 'Does it answer now?' },
+  6: { title: 'Boot', question: 'Is it still the same start of the system?' },
+  7: { title: 'Cross-check', question: 'Does the Mac’s own report agree with Apple’s?' },
+}
+
+/** Every check of the verdict by item; an item opens by itself when something in it needs attention. */
 export function Checks({ verdict }: { verdict: Mac['verdict'] }) {
   if (verdict === null)
     return (
@@ -20,62 +32,67 @@ export function Checks({ verdict }: { verdict: Mac['verdict'] }) {
         </EmptyState>
       </Card>
     )
-  const failed = verdict.checks.filter((check) => check.outcome === 'failed').length
+  const { checks } = verdict
+  const failed = checks.filter((check) => isTrouble(check.outcome)).length
+  const items = Object.keys(ITEMS).map(Number)
   return (
     <Card>
-      <CardHeader
-        title="Checks"
-        note={failed === 0 ? `${verdict.checks.length}, none failed` : `${failed} of ${verdict.checks.length} failed`}
-      />
-      <ul className="divide-y divide-line">
-        {verdict.checks.map((check) => (
-          <CheckRow key={check.id} check={check} />
-        ))}
-      </ul>
+      <CardHeader title="Checks" note={failed === 0 ? `all ${checks.length} in order` : `${failed} of ${checks.length} refuse`} />
+      <div className="divide-y divide-line">
+        {items.map((item) => {
+          const own = checks.filter((check) => check.item === item)
+          return own.length > 0 && <Item key={item} item={item} checks={own} />
+        })}
+      </div>
     </Card>
   )
 }
 
-function CheckRow({ check }: { check: Check }) {
-  const [isOpen, setIsOpen] = useState(false)
-  const panel = `check-${check.id}`
+function Item({ item, checks }: { item: number; checks: Check[] }) {
+  const [isOpen, setIsOpen] = useState(checks.some((check) => isTrouble(check.outcome)))
+  const panel = `checks-of-item-${item}`
+  const worst = worstOf(checks)
+  const good = checks.filter((check) => !isTrouble(check.outcome)).length
   return (
-    <li>
-      <button
-        type="button"
-        aria-expanded={isOpen}
-        aria-controls={panel}
-        onClick={() => setIsOpen(!isOpen)}
-        className="grid w-full grid-cols-[1rem_7rem_1fr_auto] items-center gap-3 px-4 py-2.5 text-left hover:bg-hover focus-visible:-outline-offset-2"
-      >
-        <ChevronRight aria-hidden className={cn('size-4 text-ink-3 transition-transform', isOpen && 'rotate-90')} />
-        <span>
-          <OutcomeBadge outcome={check.outcome} />
-        </span>
-        <span className="min-w-0">
-          <span className="font-medium">{check.title}</span>
-          <span className="block text-ink-2">{check.sentence}</span>
-        </span>
-        <span className="hidden text-right text-xs text-ink-3 sm:block">
-          {check.source}
-          {check.observedAt !== null && (
-            <span className="block">
-              <Age at={check.observedAt} /> old
-            </span>
-          )}
-        </span>
-      </button>
+    <section>
+      <h3>
+        <button
+          type="button"
+          aria-expanded={isOpen}
+          aria-controls={panel}
+          onClick={() => setIsOpen(!isOpen)}
+          className="flex w-full items-center gap-3 px-4 py-2.5 text-left hover:bg-hover focus-visible:-outline-offset-2"
+        >
+          <ChevronRight aria-hidden className={cn('size-4 shrink-0 text-ink-3 transition-transform', isOpen && 'rotate-90')} />
+          <OutcomeIcon outcome={worst} />
+          <span className="w-24 shrink-0 font-semibold">{ITEMS[item]?.title}</span>
+          <span className="hidden min-w-0 flex-1 truncate text-ink-2 md:block">{ITEMS[item]?.question}</span>
+          <span className="ml-auto shrink-0 text-xs text-ink-3">
+            {good} of {checks.length} in order
+            <Oldest checks={checks} />
+          </span>
+        </button>
+      </h3>
       {isOpen && (
-        <div id={panel} className="border-t border-line bg-sunken px-4 py-4 sm:pl-11">
-          {check.evidenceDigest === null ? (
-            <p className="text-ink-2">
-              Source: {check.source}. This check keeps no evidence of its own; what it rests on was signed in the Mac’s live session.
-            </p>
-          ) : (
-            <EvidenceView digest={check.evidenceDigest} />
-          )}
-        </div>
+        <ul id={panel} className="divide-y divide-line border-t border-line">
+          {checks.map((check) => (
+            <CheckRow key={check.id} check={check} />
+          ))}
+        </ul>
       )}
-    </li>
+    </section>
+  )
+}
+
+function Oldest({ checks }: { checks: Check[] }) {
+  const oldest = checks
+    .flatMap((check) => (check.observedAt === null ? [] : [check.observedAt]))
+    .sort()
+    .at(0)
+  if (oldest === undefined) return null
+  return (
+    <span className="hidden sm:inline">
+      , oldest <Age at={oldest} />
+    </span>
   )
 }

@@ -50,12 +50,12 @@ export function EnrollmentCard({ mac }: { mac: Mac }) {
           )}
           {enrollment.provisioningUdid !== null && (
             <Fact term="Attested UDID">
-              <Id value={enrollment.provisioningUdid} what="provisioning UDID" className="mx-0" />
+              <Id value={enrollment.provisioningUdid} what="provisioning UDID" />
             </Fact>
           )}
           {enrollment.udid !== null && (
             <Fact term="MDM UDID">
-              <Id value={enrollment.udid} what="MDM UDID" className="mx-0" />
+              <Id value={enrollment.udid} what="MDM UDID" />
             </Fact>
           )}
         </Facts>

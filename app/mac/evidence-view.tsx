@@ -47,7 +47,7 @@ function Loaded({ evidence }: { evidence: Evidence }) {
         <span className="font-medium">{KINDS[evidence.kind] ?? evidence.kind}</span>
         <span className="text-ink-2">
           received <Ago at={evidence.receivedAt} />, {evidence.sizeBytes.toLocaleString()} bytes, SHA-256{' '}
-          <Id value={evidence.digest} what="evidence digest" className="mx-0" />
+          <Id value={evidence.digest} what="evidence digest" />
         </span>
         <span className="ml-auto flex gap-2">
           <CopyButton text={evidence.raw} label="Copy raw (base64)" />
@@ -130,7 +130,7 @@ function Chain({ certificates }: { certificates: Evidence['certificates'] }) {
                 </dd>
                 <dt className="text-ink-3">SHA-256</dt>
                 <dd>
-                  <Id value={certificate.sha256} what="certificate fingerprint" keep={12} className="mx-0" />
+                  <Id value={certificate.sha256} what="certificate fingerprint" keep={12} />
                 </dd>
               </dl>
               <ScrollRegion

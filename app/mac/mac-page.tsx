@@ -13,6 +13,7 @@ import { useMay } from '../use-session.ts'
 import { AgentCard } from './agent-card.tsx'
 import { Checks } from './checks.tsx'
 import { EnrollmentCard } from './enrollment-card.tsx'
+import { Layers } from './layers.tsx'
 import { RevokeMac } from './revoke-mac.tsx'
 import { Timeline } from './timeline.tsx'
 import { VerdictCard } from './verdict-card.tsx'
@@ -62,6 +63,7 @@ function Contents({ mac }: { mac: Mac }) {
       <VerdictCard mac={mac} />
       <div className="mt-4 grid items-start gap-4 xl:grid-cols-[1fr_22rem]">
         <div className="min-w-0 space-y-4">
+          <Layers verdict={mac.verdict} />
           <Checks verdict={mac.verdict} />
           <Timeline mac={mac.id} />
         </div>
@@ -80,10 +82,10 @@ function Subtitle({ mac }: { mac: Mac }) {
     <div className="mt-1 flex flex-wrap items-center gap-x-4 gap-y-1">
       <Connection isConnected={mac.isConnected} />
       <span>
-        Serial number <Id value={mac.serial} what="serial number" keep={8} className="mx-0" />
+        Serial number <Id value={mac.serial} what="serial number" keep={8} />
       </span>
       <span>
-        Pseudonym <Id value={mac.id} what="pseudonym" className="mx-0" />
+        Pseudonym <Id value={mac.id} what="pseudonym" />
       </span>
       {mac.model !== null && <span>{mac.model}</span>}
       {mac.osVersion !== null && <span>macOS {mac.osVersion}</span>}

@@ -65,7 +65,7 @@ function Ground({ verdict }: { verdict: NonNullable<Mac['verdict']> }) {
       <Item term="Key bound by">{verdict.keyBinding ?? 'nothing yet'}</Item>
       <Item term="Policy">version {verdict.policyVersion}</Item>
       <Item term="Evidence digest">
-        {verdict.evidenceDigest === null ? 'none' : <Id value={verdict.evidenceDigest} what="evidence digest" className="mx-0" />}
+        {verdict.evidenceDigest === null ? 'none' : <Id value={verdict.evidenceDigest} what="evidence digest" />}
       </Item>
     </dl>
   )

@@ -2,7 +2,7 @@
 import { Search } from 'lucide-react'
 import { useEffect, useState } from 'react'
 import type { Answers, MacRow } from '../api.ts'
-import { cn } from '../components/cn.ts'
+import { Choice } from '../components/choice.tsx'
 import { Input, Select } from '../components/field.tsx'
 import { TRUST } from '../components/state-badge.tsx'
 import type { ListState } from './use-list-state.ts'
@@ -44,25 +44,6 @@ export function Filters({ state, update, counts }: FiltersProps) {
         <option value="offline">Offline</option>
       </Select>
     </div>
-  )
-}
-
-type ChoiceProps = { word: string; count: number | undefined; isOn: boolean; onClick: () => void }
-
-function Choice({ word, count, isOn, onClick }: ChoiceProps) {
-  return (
-    <button
-      type="button"
-      aria-pressed={isOn}
-      onClick={onClick}
-      className={cn(
-        'flex h-7 items-center gap-1.5 rounded-md px-2.5 font-medium',
-        isOn ? 'bg-hover text-ink' : 'text-ink-2 hover:bg-hover hover:text-ink',
-      )}
-    >
-      {word}
-      <span className="text-xs font-normal text-ink-3">{count ?? '–'}</span>
-    </button>
   )
 }
 

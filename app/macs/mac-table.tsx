@@ -68,9 +68,9 @@ function Row({ mac }: { mac: MacRow }) {
       </td>
       <td className="px-4">
         <TrustBadge trust={mac.trust} />
-        {mac.reasons.length > 0 && (
-          <div className="mt-0.5 font-mono text-xs text-ink-3">
-            {mac.reasons[0]}
+        {mac.reason !== null && (
+          <div title={mac.reasons.join(', ')} className="mt-0.5 max-w-56 truncate text-xs text-ink-3">
+            {mac.reason}
             {mac.reasons.length > 1 && ` +${mac.reasons.length - 1}`}
           </div>
         )}

@@ -33,10 +33,10 @@ export function MinuteChart({ minutes, isEmpty }: { minutes: readonly Minute[]; 
           </div>
         ))}
       </div>
-      <div aria-hidden className="mt-1 flex justify-between text-xs text-ink-3">
+      <div aria-hidden className="mt-1 grid grid-cols-3 text-xs text-ink-3">
         <span>60 min ago</span>
-        <span>30 min</span>
-        <span>now</span>
+        <span className="text-center">30 min ago</span>
+        <span className="text-right">now</span>
       </div>
       {isEmpty && (
         <p className="absolute inset-x-0 top-12 text-center text-ink-3">

@@ -64,7 +64,7 @@ function Contents({ overview }: { overview: Overview }) {
     <div className="grid gap-4 xl:grid-cols-3">
       <FleetHealth overview={overview} total={total} />
       <Traffic lastHour={overview.lastHour} />
-      <div className="grid gap-4 xl:col-span-3 xl:grid-cols-2">
+      <div className="grid items-start gap-4 xl:col-span-3 xl:grid-cols-2">
         <ServedModels models={overview.models} />
         <Card>
           <CardHeader title="Recent events" />

@@ -89,12 +89,12 @@ function Provenance({ answer }: { answer: Answer }) {
       {provenance?.mode && <Item term="Mode">{provenance.mode}</Item>}
       {provenance?.attestation && (
         <Item term="Evidence">
-          <Id value={provenance.attestation} what="evidence digest" className="mx-0" />
+          <Id value={provenance.attestation} what="evidence digest" />
         </Item>
       )}
       {provenance?.request && (
         <Item term="Request">
-          <Id value={provenance.request} what="request id" className="mx-0" />
+          <Id value={provenance.request} what="request id" />
         </Item>
       )}
       {firstTokenMs !== undefined && <Item term="First token">{Math.round(firstTokenMs)} ms</Item>}

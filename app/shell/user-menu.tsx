@@ -10,7 +10,7 @@ const ITEM = 'flex h-8 cursor-pointer items-center gap-2 rounded-sm px-2 outline
 
 export function UserMenu({ user }: { user: NonNullable<ConsoleContext['user']> }) {
   return (
-    <DropdownMenu.Root>
+    <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger className="flex w-full items-center justify-center gap-2.5 rounded-md p-1.5 text-left hover:bg-hover lg:justify-start">
         <span
           aria-hidden

@@ -23,7 +23,8 @@ afterEach(async () => {
 function espalierAgent(...argv: string[]) {
   const child = spawn(process.execPath, ['--input-type=module', '-e', ENTRY, '--', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH },
+    // Nothing else of this environment may reach it.
+    env: { PATH: process.env.PATH } as NodeJS.ProcessEnv,
   })
   let out = ''
   child.stdout.on('data', (data: Buffer) => {

@@ -83,12 +83,17 @@ async function diffToSchema(url: string, from: string | undefined, to: string): 
   }
 }
 
+type Instantiated = { instance: { exports: Record<string, unknown> } }
+/** Node has it; its types come with the browser's, which this program must not see. */
+const webAssembly = (globalThis as unknown as { WebAssembly: { instantiate(code: Uint8Array, imports: object): Promise<Instantiated> } })
+  .WebAssembly
+
 /** The package imports its .wasm as a module, which Node does only behind a flag; this is what that import would do. */
 async function loadSchemaEngine() {
   const bindings = await import('@prisma/schema-engine-wasm/schema_engine_bg')
   const bindingsUrl = import.meta.resolve('@prisma/schema-engine-wasm/schema_engine_bg')
   const wasm = await readFile(fileURLToPath(bindingsUrl.replace(/\.js$/, '.wasm')))
-  const { instance } = await WebAssembly.instantiate(wasm, { './schema_engine_bg.js': bindings as WebAssembly.ModuleImports })
+  const { instance } = await webAssembly.instantiate(wasm, { './schema_engine_bg.js': bindings })
   bindings.__wbg_set_wasm(instance.exports)
   ;(instance.exports.__wbindgen_start as () => void)()
   return bindings

@@ -5,7 +5,7 @@ import { AcmeProblem } from './problem.ts'
 import { acmeUrls } from './urls.ts'
 
 /** An attestation object is about 3 KiB, its JWS about 5. */
-export const MAX_ACME_BODY_BYTES = 64 * 1024
+const MAX_ACME_BODY_BYTES = 64 * 1024
 
 const ALGORITHMS = ['ES256', 'ES384', 'RS256']
 const KEY_MEMBERS: Readonly<Record<string, readonly string[]>> = { EC: ['crv', 'x', 'y'], RSA: ['n', 'e'] }

@@ -4,7 +4,7 @@ import { type Attribute, Certificate, ContentInfo, IssuerAndSerialNumber, Signed
 import { sameBytes } from '../bytes.ts'
 
 /** A P-384 signature with our one certificate is about 1.3 KiB; RSA-4096 with a chain stays far below this. */
-export const MAX_CMS_BYTES = 16 * 1024
+const MAX_CMS_BYTES = 16 * 1024
 const MAX_CERTIFICATES = 4
 const MIN_RSA_BITS = 2048
 const MAX_RSA_BITS = 8192

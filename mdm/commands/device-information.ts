@@ -5,7 +5,7 @@ const MAX_NONCE_BYTES = 32
 const MAX_CERTIFICATES = 8
 
 /** Queries that ask nothing of Apple's attestation servers. */
-export const INVENTORY_QUERIES = [
+const INVENTORY_QUERIES = [
   'UDID',
   'DeviceName',
   'ModelName',

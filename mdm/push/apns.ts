@@ -3,7 +3,7 @@ import { type ClientHttp2Session, connect, constants } from 'node:http2'
 import type { Push, PushResult } from '../ports.ts'
 
 /** Apple's production server; MDM certificates know no other (reference §1.6). */
-export const APNS_URL = 'https://api.push.apple.com:443'
+const APNS_URL = 'https://api.push.apple.com:443'
 
 const DEFAULT_TIMEOUT_MS = 15_000
 const IDLE_MS = 10 * 60_000
@@ -13,7 +13,8 @@ const MAX_REPLY_BYTES = 4096
 const EXPIRATION_SECONDS = 24 * 3600
 
 export type ApnsCredentials = {
-  url: string
+  /** Apple's own server otherwise. */
+  url?: string
   /** PEM; Node's own roots otherwise. */
   ca?: string
   /** PEM, the MDM push certificate. */
@@ -54,7 +55,7 @@ export function createApnsSender(
 }
 
 function currentConnection(credentials: ApnsCredentials, existing: Connection | undefined): Connection {
-  const { url, ca, certificate, key } = credentials
+  const { url = APNS_URL, ca, certificate, key } = credentials
   const fingerprint = createHash('sha256')
     .update(JSON.stringify([url, ca, certificate, key]))
     .digest('hex')

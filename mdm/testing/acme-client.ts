@@ -1,5 +1,6 @@
 import { webcrypto } from 'node:crypto'
-import { exportJWK, FlattenedSign } from 'jose'
+import { exportJWK } from 'jose'
+import { base64url, utf8 } from '../bytes.ts'
 import type { Mdm, RawReply } from '../ports.ts'
 
 type Answer = { status: number; headers: Record<string, string>; json: Record<string, unknown>; text: string }
@@ -7,6 +8,7 @@ type Answer = { status: number; headers: Record<string, string>; json: Record<st
 /** An ACME client as small as it can be, which a test can also make behave badly. */
 export type AcmeClient = {
   nonce(): Promise<string>
+  accountUrl(): string
   register(): Promise<Answer>
   post(url: string, payload: unknown, override?: { header?: Record<string, unknown>; path?: string }): Promise<Answer>
 }
@@ -15,17 +17,25 @@ export async function createAcmeClient(mdm: Mdm, publicUrl: string): Promise<Acm
   const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
   const jwk = await exportJWK(keys.publicKey)
   let kid: string | undefined
-  const ask = (method: string, path: string, body = new Uint8Array()) =>
+  const ask = (method: string, path: string, body: Uint8Array = new Uint8Array()) =>
     mdm.handleAcme({ method, path, headers: { 'content-type': 'application/jose+json' }, body })
   const nonce = async () => (await ask('HEAD', '/acme/new-nonce')).headers['replay-nonce'] ?? ''
   const post: AcmeClient['post'] = async (url, payload, override = {}) => {
-    const bytes = payload === '' ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(payload))
     const header = { alg: 'ES256', nonce: await nonce(), url, ...(kid === undefined ? { jwk } : { kid }), ...override.header }
-    const jws = await new FlattenedSign(bytes).setProtectedHeader(header).sign(keys.privateKey)
-    return toAnswer(await ask('POST', override.path ?? url.slice(publicUrl.length), new TextEncoder().encode(JSON.stringify(jws))))
+    const encoded = {
+      protected: base64url(utf8(JSON.stringify(header))),
+      payload: payload === '' ? '' : base64url(utf8(JSON.stringify(payload))),
+    }
+    const signed = utf8(`${encoded.protected}.${encoded.payload}`)
+    const signature = new Uint8Array(
+      await webcrypto.subtle.sign({ name: 'ECDSA', hash: 'SHA-256' }, keys.privateKey, new Uint8Array(signed)),
+    )
+    const body = utf8(JSON.stringify({ ...encoded, signature: base64url(signature) }))
+    return toAnswer(await ask('POST', override.path ?? url.slice(publicUrl.length), body))
   }
   return {
     nonce,
+    accountUrl: () => kid ?? '',
     post,
     register: async () => {
       const answer = await post(`${publicUrl}/acme/new-account`, { termsOfServiceAgreed: true })

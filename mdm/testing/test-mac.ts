@@ -52,7 +52,7 @@ export function createTestMac({ mdm, publicUrl, topic }: Place, serial: string, 
 
 const get = (path: string) => ({ method: 'GET', path, headers: {}, body: new Uint8Array() })
 
-export function deliver(mdm: Mdm, path: string, body: Uint8Array, signature: Uint8Array): Promise<RawReply> {
+function deliver(mdm: Mdm, path: string, body: Uint8Array, signature: Uint8Array): Promise<RawReply> {
   const request = { method: 'PUT', path, headers: { 'mdm-signature': Buffer.from(signature).toString('base64') }, body }
   return path === '/mdm/checkin' ? mdm.handleCheckin(request) : mdm.handleConnect(request)
 }
@@ -60,7 +60,7 @@ export function deliver(mdm: Mdm, path: string, body: Uint8Array, signature: Uin
 export type Profile = { plist: PlistDict; clientIdentifier: string; commonName: string; bytes: Uint8Array }
 
 /** The signed content, without checking the signature: `openssl cms` does that elsewhere. */
-export function readProfile(reply: RawReply): Profile | { status: number } {
+function readProfile(reply: RawReply): Profile | { status: number } {
   if (reply.status !== 200) return { status: reply.status }
   const info = new ContentInfo({ schema: fromBER(new Uint8Array(reply.body)).result })
   const content = new SignedData({ schema: info.content }).encapContentInfo.eContent as OctetString

@@ -23,7 +23,7 @@ export type { ApiKeyPrincipal }
 
 /** How often `lastUsedAt` is written at most. */
 const TOUCH_EVERY_MS = 60_000
-export const PLAYGROUND_KEY_LIFE_MS = 15 * 60_000
+const PLAYGROUND_KEY_LIFE_MS = 15 * 60_000
 const PLAYGROUND_KEY_NAME = 'Playground'
 
 /** Throws `missing_api_key` or `invalid_api_key`; never says which of unknown, expired, revoked or disabled it was. */
@@ -38,7 +38,7 @@ export async function authenticateApiKey(deps: ApiKeyDeps, header: string | unde
   const cacheKey = hash.toString('base64')
   const known = deps.cache.find(cacheKey, now) ?? (await look(deps, hash, cacheKey, now))
   if (known.expiresAt !== null && now >= known.expiresAt) throw new AppError('invalid_api_key')
-  await noteUse(deps, known, now)
+  noteUse(deps, known, now)
   return known.principal
 }
 
@@ -57,15 +57,16 @@ async function look(deps: ApiKeyDeps, hash: Buffer, cacheKey: string, now: Date)
 }
 
 /** A key never does more than its owner may do today. */
-export function effectiveScopes(scopes: readonly string[], role: Role): ReadonlySet<Scope> {
+function effectiveScopes(scopes: readonly string[], role: Role): ReadonlySet<Scope> {
   const grantable = new Set(grantableScopes(role))
   return new Set(scopes.filter((scope): scope is Scope => isScope(scope) && grantable.has(scope)))
 }
 
-async function noteUse(deps: ApiKeyDeps, known: KnownKey, now: Date): Promise<void> {
+/** Never waited for: a known key works while the database is away, and the next use a minute later notes itself. */
+function noteUse(deps: ApiKeyDeps, known: KnownKey, now: Date): void {
   if (known.lastUsedAt !== null && now.getTime() - known.lastUsedAt.getTime() < TOUCH_EVERY_MS) return
   known.lastUsedAt = now
-  await touchApiKey(deps.store, known.principal.keyId, now)
+  void touchApiKey(deps.store, known.principal.keyId, now).catch(() => undefined)
 }
 
 export function requireScope(principal: ApiKeyPrincipal, scope: Scope): void {
@@ -130,9 +131,10 @@ export async function revokeApiKey(deps: ApiKeyDeps, revocation: { id: string; b
 
 /** One's own keys; everyone's for those who may read them. */
 export function listVisibleApiKeys(
-  deps: Pick<ApiKeyDeps, 'store'>,
-  query: { by: { id: string; role: Role }; page: number; pageSize: number },
+  deps: Pick<ApiKeyDeps, 'store' | 'clock'>,
+  query: { by: { id: string; role: Role }; onlyActive: boolean; page: number; pageSize: number },
 ): Promise<{ rows: { key: ApiKeyRow; owner: ApiKeyOwner }[]; total: number }> {
   const userId = can(query.by.role, 'read everyone’s API keys') ? undefined : query.by.id
-  return listApiKeyRows(deps.store, { userId, skip: (query.page - 1) * query.pageSize, take: query.pageSize })
+  const activeAt = query.onlyActive ? deps.clock.now() : undefined
+  return listApiKeyRows(deps.store, { userId, activeAt, skip: (query.page - 1) * query.pageSize, take: query.pageSize })
 }

@@ -23,7 +23,7 @@ function unwrap<Value>(module: unknown): Value {
   return ((module as { default?: unknown }).default ?? module) as Value
 }
 
-export const usesSecureCookies = (publicUrl: URL): boolean => publicUrl.protocol === 'https:'
+const usesSecureCookies = (publicUrl: URL): boolean => publicUrl.protocol === 'https:'
 export const sessionCookieName = (publicUrl: URL): string => `${usesSecureCookies(publicUrl) ? '__Secure-' : ''}next-auth.session-token`
 
 /**

@@ -5,8 +5,7 @@ const PARAMETERS = { memory: 65_536, passes: 3, parallelism: 4 } as const
 const SALT_BYTES = 16
 const TAG_BYTES = 32
 /** Longer input is refused before it is hashed. */
-export const MAX_PASSWORD_BYTES = 1024
-export const MIN_PASSWORD_CHARACTERS = 12
+const MAX_PASSWORD_BYTES = 1024
 
 type Cost = { memory: number; passes: number; parallelism: number }
 

@@ -59,7 +59,7 @@ export async function checkSession(deps: SessionDeps, id: string): Promise<Signe
   return { sessionId: id, user: { id: user.id, email: user.email, name: user.name, role: user.role } }
 }
 
-export function isStanding(session: Pick<SessionRow, 'revokedAt' | 'expiresAt' | 'lastSeenAt'>, now: Date): boolean {
+function isStanding(session: Pick<SessionRow, 'revokedAt' | 'expiresAt' | 'lastSeenAt'>, now: Date): boolean {
   return session.revokedAt === null && now < session.expiresAt && now.getTime() - session.lastSeenAt.getTime() < SESSION_IDLE_MS
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { fromHex, hex } from '#protocol/bytes'
 import { MacId } from '#protocol/ids'
 import type { Mdm } from '../../mdm/ports.ts'
+import type { Check } from '../attestation/checks.ts'
 import type { Clock } from '../clock.ts'
 import { AppError } from '../errors.ts'
 import { findAgentKey } from '../store/agent-keys.ts'
@@ -34,7 +35,7 @@ export type FleetReaderDeps = {
   clock: Clock
   mdm: Pick<Mdm, 'invite' | 'end'>
   sessions: SessionReader & Pick<SessionControl, 'disconnect'>
-  appraiser: Pick<Appraiser, 'appraise'>
+  appraiser: Pick<Appraiser, 'appraise' | 'judge'>
 }
 
 /** What people see of the fleet: stored facts joined with the sessions of this moment. */
@@ -78,8 +79,10 @@ function summary(row: FleetListRow, session: SessionView | undefined): MacSummar
 async function getMac(deps: FleetReaderDeps, id: MacId): Promise<MacDetail | undefined> {
   const mac = await findMac(deps.store, id)
   if (mac === undefined) return undefined
-  const [verdict, enrollment, key] = await Promise.all([
+  const [verdict, checks, enrollment, key] = await Promise.all([
     findLatestVerdict(deps.store, id),
+    // The stored verdict names its moment; its checks are shown as they stand now, with the ages of now.
+    deps.appraiser.judge(id).then((decision) => decision?.checks),
     findShownEnrollment(deps.store, id),
     findAgentKey(deps.store, id),
   ])
@@ -88,7 +91,7 @@ async function getMac(deps: FleetReaderDeps, id: MacId): Promise<MacDetail | und
     ...summary(listRow(mac, verdict, enrollment?.lastSeenAt ?? null), session),
     revokedAt: mac.revokedAt,
     quarantine: mac.quarantinedAt === null ? null : { at: mac.quarantinedAt, reason: mac.quarantineReason ?? '' },
-    verdict: verdict === undefined ? null : viewVerdict(verdict),
+    verdict: verdict === undefined ? null : viewVerdict(verdict, checks ?? (verdict.checks as Check[])),
     enrollment: enrollment ?? null,
     agentKey: key === undefined ? null : { sha256: createHash('sha256').update(key.spki).digest('hex'), provedAt: key.provedAt },
     session: session === undefined ? null : viewSession(session),
@@ -102,8 +105,7 @@ function listRow(mac: MacRow, verdict: VerdictRow | undefined, lastSeenAt: Date 
   return { id, serial, name, model, osVersion, isSoftware, addedAt, ...judged, lastSeenAt }
 }
 
-function viewVerdict(verdict: VerdictRow): MacDetail['verdict'] {
-  const checks = verdict.checks as { observedAt: string | null }[]
+function viewVerdict(verdict: VerdictRow, checks: readonly Check[]): MacDetail['verdict'] {
   return {
     trust: verdict.trust as 'trusted' | 'refused',
     reasons: verdict.reasons,
@@ -112,10 +114,8 @@ function viewVerdict(verdict: VerdictRow): MacDetail['verdict'] {
     policyVersion: verdict.policyVersion,
     evidenceDigest: verdict.evidenceDigest === null ? null : hex(verdict.evidenceDigest),
     keyBinding: verdict.keyBinding,
-    // Dates come back from JSON as text; the procedure's output schema checks everything else.
-    checks: checks.map((check) => ({ ...check, observedAt: check.observedAt === null ? null : new Date(check.observedAt) })) as NonNullable<
-      MacDetail['verdict']
-    >['checks'],
+    // The procedure's output schema checks what was read from JSON.
+    checks: checks.map((check) => ({ ...check, observedAt: check.observedAt === null ? null : new Date(check.observedAt) })),
   }
 }
 

@@ -11,3 +11,15 @@ export type GatewayEvent =
   | { type: 'upgrade-refused'; reason: 'not_found' | 'too_many_sockets' | 'draining' }
   | { type: 'socket-error'; session: SessionId; error: unknown }
   | { type: 'desk-failed'; session: SessionId; mac: MacId | undefined; error: unknown }
+
+const DESERVES_A_LOOK = new Set<GatewayEvent['type']>(['liveness-lost', 'socket-error', 'desk-failed', 'upgrade-refused'])
+
+export function logGatewayEvent(
+  log: { debug(fields: object, message: string): void; warn(fields: object, message: string): void },
+  event: GatewayEvent,
+): void {
+  const { type, ...fields } = event
+  const named = 'error' in fields ? { ...fields, error: undefined, err: fields.error } : fields
+  if (DESERVES_A_LOOK.has(type)) log.warn(named, type)
+  else log.debug(named, type)
+}

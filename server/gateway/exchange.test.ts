@@ -70,6 +70,15 @@ describe('a request', () => {
     expect(view()?.active).toBe(0)
   })
 
+  test('may be so short that a Mac answers hundreds in a second, and none of their frames counts against it', async () => {
+    for (let i = 0; i < 700; i++) {
+      const { exchange, request } = open()
+      agent.send({ type: 'accepted', request })
+      agent.send({ type: 'done', request, usage })
+      expect(await collect(exchange)).toEqual([{ type: 'done', usage }])
+    }
+  })
+
   test('that fails on the Mac ends with its code and what it had used', async () => {
     const { exchange, request } = open()
     agent.send({ type: 'error', request, code: 'context_length_exceeded', usage })

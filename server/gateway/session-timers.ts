@@ -62,19 +62,39 @@ export function createSessionTimers(timing: SessionTiming, fire: (event: Session
   }
 }
 
-/** Control frames taken from one socket in one second; a Mac at full load sends a few dozen. */
+/** Control frames taken from one socket in one second, beyond those that its requests call for; a Mac sends a few a second. */
 const MAX_CONTROL_FRAMES_PER_SECOND = 500
+/** `accepted`, then `done` or `error`. */
+const FRAMES_PER_REQUEST = 2
+/** What a Mac that leaves such frames out can save up. */
+const MAX_EXPECTED_FRAMES = 10_000
 
-/** Gives false once a socket has spent the frames of the present second. */
-export function createFrameBudget(clock: Clock): () => boolean {
+export interface FrameBudget {
+  /** A request was sent to the Mac: its answer's frames are none of the Mac's own doing, and short requests make many. */
+  requestOpened(): void
+  /** False once a socket has spent the frames of the present second. */
+  spend(): boolean
+}
+
+export function createFrameBudget(clock: Clock): FrameBudget {
   let second = 0
   let spent = 0
-  return () => {
-    const now = Math.floor(clock.now().getTime() / 1000)
-    if (now !== second) {
-      second = now
-      spent = 0
-    }
-    return ++spent <= MAX_CONTROL_FRAMES_PER_SECOND
+  let expected = 0
+  return {
+    requestOpened() {
+      expected = Math.min(expected + FRAMES_PER_REQUEST, MAX_EXPECTED_FRAMES)
+    },
+    spend() {
+      if (expected > 0) {
+        expected--
+        return true
+      }
+      const now = Math.floor(clock.now().getTime() / 1000)
+      if (now !== second) {
+        second = now
+        spent = 0
+      }
+      return ++spent <= MAX_CONTROL_FRAMES_PER_SECOND
+    },
   }
 }

@@ -65,7 +65,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
   const id = newId<SessionId>('ses', random)
   const writer = createSocketWriter(socket)
   const timers = createSessionTimers(timing, (event) => dispatch(event))
-  const spendFrame = createFrameBudget(clock)
+  const frameBudget = createFrameBudget(clock)
   const missed = createMissedNews()
   const openedAt = clock.now()
   let state = newSession(id)
@@ -190,7 +190,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     const bytes = asBytes(data)
     if (isBinary) onData(bytes)
     else if (bytes.length > MAX_CONTROL_FRAME_BYTES) close(CLOSE.tooBig, 'control_frame_too_big')
-    else if (!spendFrame()) close(CLOSE.overrun, 'too_many_frames')
+    else if (!frameBudget.spend()) close(CLOSE.overrun, 'too_many_frames')
     else onText(bytes)
   }
 
@@ -228,7 +228,11 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     mac: () => state.mac,
     show: () => showSession(state, session.view(), { openedAt, agentVersion, thermal: serving?.thermal ?? null }),
     view: () => (state.phase === 'live' ? serving?.view(isLive(state)) : undefined),
-    open: (head) => (isLive(state) ? serving?.open(head) : undefined),
+    open(head) {
+      const exchange = isLive(state) ? serving?.open(head) : undefined
+      if (exchange !== undefined) frameBudget.requestOpened()
+      return exchange
+    },
     activeRequests: () => serving?.active ?? 0,
     ticketDelivered(mac, ticketId) {
       if (state.mac === mac) dispatch({ type: 'ticket-delivered', ticketId })

@@ -9,7 +9,7 @@ const MAX_ACME_BYTES = 64 * 1024
  * The addresses of the Macs, as one Fastify plugin with its own body parser: signatures cover the bytes as they came, so no
  * content type is parsed here. Register it without a prefix: `app.register(mdmRoutes(mdm))`.
  */
-export function mdmRoutes(mdm: Mdm) {
+export function mdmRoutes(mdm: Pick<Mdm, 'handleEnroll' | 'handleAcme' | 'handleCheckin' | 'handleConnect'>) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))

@@ -32,15 +32,15 @@ export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyIn
   const app = Fastify({
     ...(tls === undefined ? {} : { https: tls }),
     forceCloseConnections: 'idle',
-    disableRequestLogging: true,
     bodyLimit: 1024 * 1024,
   }) as unknown as FastifyInstance
+  // Before the plugins: each inherits it as it is registered, unless it speaks a protocol of its own.
+  app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
   await app.register(healthRoutes, { ...deps.health, isStopping: () => stopping })
   await app.register(mdmRoutes(deps.mdm))
   await app.register(invitationRoutes, deps.invitations)
   await app.register(openAiRoutes(deps.openAi))
   await app.register(consoleApi, deps.console)
-  app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
   const pages = await mountNext(app, { ...deps.console, mode: env.mode }, { dev: deps.dev, dir: ROOT })
   app.addHook('onClose', () => pages.close())
   return {

@@ -19,7 +19,6 @@ export type AdmitDeps = {
   meter: Meter
   clock: Clock
   metrics: InferenceMetrics
-  offeredModels: () => readonly string[]
 }
 
 /** A request that was let in: it is counted from here on, and ends by `settle`. */
@@ -61,11 +60,13 @@ export function admit(deps: AdmitDeps, admissions: Admissions, call: InferenceCa
   }
 }
 
-/** A model that neither a Mac has nor the appliance offers is the caller's mistake; one that nobody serves just now is ours. */
+/** A model that no Mac has is the caller's mistake, but only while a trusted Mac is there to say so; else nobody can tell. */
 function requireOfferedModel(deps: AdmitDeps, model: string): void {
-  const isOffered =
-    deps.offeredModels().includes(model) || deps.fleet.snapshot().macs.some((mac) => mac.models.some(({ name }) => name === model))
-  if (!isOffered) throw new AppError('model_not_found', { param: 'model', public: `The model “${model}” is not offered here.` })
+  const { macs } = deps.fleet.snapshot()
+  const isSomebodyThere = macs.some((mac) => mac.trust === 'trusted' && mac.isLive)
+  const isOffered = macs.some((mac) => mac.models.some(({ name }) => name === model))
+  if (isSomebodyThere && !isOffered)
+    throw new AppError('model_not_found', { param: 'model', public: `The model “${model}” is not offered here.` })
 }
 
 export function createAdmissions(): Admissions {

@@ -16,8 +16,6 @@ export type InferenceDeps = {
   meter: Meter
   clock: Clock
   metrics: InferenceMetrics
-  /** Models that the appliance offers even while no Mac has them loaded. */
-  offeredModels: () => readonly string[]
 }
 
 /** An answer that has begun. */

@@ -33,7 +33,7 @@ export function decodeDataFrame(bytes: Uint8Array): DataFrame | undefined {
   if (kind !== DATA_KIND.requestChunk && kind !== DATA_KIND.responseChunk) return undefined
   if (flags === undefined || (flags & ~FINAL) !== 0) return undefined
   if (idLength === undefined || idLength > MAX_ID_LENGTH || bytes.length < 3 + idLength + 4) return undefined
-  const request = String.fromCharCode(...bytes.subarray(3, 3 + idLength))
+  const request = Buffer.from(bytes.buffer, bytes.byteOffset + 3, idLength).toString('latin1')
   if (!ID.test(request)) return undefined
   const sequence = new DataView(bytes.buffer, bytes.byteOffset).getUint32(3 + idLength)
   return { kind, request: request as RequestId, sequence, final: (flags & FINAL) !== 0, ciphertext: bytes.subarray(3 + idLength + 4) }

@@ -1,12 +1,4 @@
-import {
-  AEAD_AES_256_GCM,
-  CipherSuite,
-  type CryptoKey,
-  KDF_HKDF_SHA256,
-  KEM_DHKEM_X25519_HKDF_SHA256,
-  type KeyPair,
-  type RecipientContext,
-} from 'hpke'
+import type { CryptoKey, KeyPair, RecipientContext } from 'hpke'
 import { concat, fromHex, utf8 } from './bytes.ts'
 import { type ChunkOrder, chunkAad, createChunkOrder, DIRECTION, type Received } from './chunk-order.ts'
 import { randomBytes } from './ids.ts'
@@ -19,6 +11,7 @@ import {
   type ResponseSealer,
   type ResponseSecret,
 } from './sealing-response.ts'
+import { SUITE, suite } from './sealing-suite.ts'
 
 /**
  * "sealed/1" (DESIGN §6): a request sealed to one agent process, and its response sealed back. HPKE base mode (RFC 9180) for the
@@ -26,11 +19,7 @@ import {
  * is dead.
  */
 export type { Received, ResponseOpener, ResponseSealer }
-export { SealingError }
-
-export const SUITE = 'x25519-hkdf-sha256-aes256gcm'
-
-const suite = new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_AES_256_GCM)
+export { SealingError, SUITE }
 
 const EXPORT_CONTEXT = utf8('espalier/1 response')
 const EXPORT_BYTES = 32

@@ -94,13 +94,14 @@ async function issue(store: Store, result: Parameters<Acme['issue']>[0]): Promis
   const { orderId, enrollmentId, certificate, identitySha256 } = result
   try {
     await store.$transaction(async (tx) => {
-      const order = await tx.acmeOrder.updateMany({
-        where: { id: orderId, enrollmentId, status: 'ready' },
-        data: { status: 'valid', certificate },
-      })
+      // The enrollment's row first, as everywhere: two transactions then never wait for each other.
       const enrollment = await tx.enrollment.updateMany({
         where: { id: enrollmentId, state: 'profile_issued' },
         data: { state: 'acme_attested', identitySha256: ownBytes(identitySha256) },
+      })
+      const order = await tx.acmeOrder.updateMany({
+        where: { id: orderId, enrollmentId, status: 'ready' },
+        data: { status: 'valid', certificate },
       })
       if (order.count !== 1 || enrollment.count !== 1) throw new Undo()
     })

@@ -30,12 +30,15 @@ export async function findApiKey(db: Db, id: string): Promise<{ key: ApiKeyRow; 
   return row === null ? undefined : split(row)
 }
 
-/** Newest first; of one person, or of everyone when `userId` is not given. */
+/** Newest first; of one person, or of everyone when `userId` is not given; only keys that work at `activeAt` when that is given. */
 export async function listApiKeyRows(
   db: Db,
-  page: { userId?: string | undefined; skip: number; take: number },
+  page: { userId?: string | undefined; activeAt?: Date | undefined; skip: number; take: number },
 ): Promise<{ rows: { key: ApiKeyRow; owner: ApiKeyOwner }[]; total: number }> {
-  const where = page.userId === undefined ? {} : { userId: page.userId }
+  const where = {
+    ...(page.userId !== undefined && { userId: page.userId }),
+    ...(page.activeAt !== undefined && { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: page.activeAt } }] }),
+  }
   const [rows, total] = await Promise.all([
     db.apiKey.findMany({
       where,

@@ -37,26 +37,6 @@ export function enrollmentsIn(store: Store): Enrollments {
   }
 }
 
-/** The living or last enrollment of a Mac: the newest one that came as far as an identity. */
-export async function currentEnrollment(db: Db, macId: string): Promise<Enrollment | undefined> {
-  const row = await db.enrollment.findFirst({
-    where: { macId, identitySha256: { not: null } },
-    orderBy: { createdAt: 'desc' },
-    include: { mac: { select: { serial: true } } },
-  })
-  return row === null ? undefined : toEnrollment(row)
-}
-
-/** The ProvisioningUDID as the Mac reported it over this enrollment's own channel: what Apple's attestation must name. */
-export async function recordProvisioningUdid(db: Db, enrollmentId: string, provisioningUdid: string): Promise<void> {
-  await db.enrollment.update({ where: { id: enrollmentId }, data: { provisioningUdid } })
-}
-
-export async function findProvisioningUdid(db: Db, enrollmentId: string): Promise<string | undefined> {
-  const row = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { provisioningUdid: true } })
-  return row?.provisioningUdid ?? undefined
-}
-
 async function changed(db: Db, update: { where: Prisma.EnrollmentWhereInput; data: Prisma.EnrollmentUpdateManyMutationInput }) {
   return (await db.enrollment.updateMany(update)).count === 1
 }

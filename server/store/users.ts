@@ -32,10 +32,6 @@ export async function setPassword(db: Db, id: string, passwordHash: string): Pro
   await db.user.update({ where: { id }, data: { passwordHash } })
 }
 
-export async function countUsers(db: Db): Promise<number> {
-  return db.user.count()
-}
-
 export async function disableUser(db: Db, id: string, at: Date): Promise<void> {
   await db.user.updateMany({ where: { id, disabledAt: null }, data: { disabledAt: at } })
 }

@@ -48,7 +48,7 @@ export const MacListQuery = z.strictObject({
 export type MacListQuery = z.infer<typeof MacListQuery>
 
 /** How many Macs of the search (the trust filter left aside) are in each state. */
-export const TrustCounts = z.record(TrustState, z.number().int())
+const TrustCounts = z.record(TrustState, z.number().int())
 
 export const MacList = z.object({ rows: z.array(MacSummary), total: z.number().int(), counts: TrustCounts })
 export type MacList = z.infer<typeof MacList>
@@ -56,16 +56,22 @@ export type MacList = z.infer<typeof MacList>
 /** One named check of a verdict, as `decideTrust` made it. */
 export const Check = z.object({
   id: z.string(),
+  /** The item of the trust rules: 1 device, 2 channel, 3 key, 4 code, 5 liveness, 6 boot, 7 cross-check. */
+  item: z.number().int().min(1).max(7),
   title: z.string(),
-  outcome: z.enum(['passed', 'failed', 'unknown', 'waived', 'not_required']),
+  /** The layer of defence that it is, where it is one. */
+  layer: z.string().nullable(),
+  /** `unknown` refuses as much as `fail`; `info` decides nothing. */
+  outcome: z.enum(['pass', 'fail', 'unknown', 'info', 'waived']),
   sentence: z.string(),
+  remedy: z.string().nullable(),
   source: z.string(),
   evidenceDigest: Digest.nullable(),
   observedAt: z.date().nullable(),
 })
 export type Check = z.infer<typeof Check>
 
-export const Verdict = z.object({
+const Verdict = z.object({
   trust: z.enum(['trusted', 'refused']),
   reasons: z.array(z.string()),
   until: z.date().nullable(),
@@ -75,7 +81,6 @@ export const Verdict = z.object({
   keyBinding: z.string().nullable(),
   checks: z.array(Check),
 })
-export type Verdict = z.infer<typeof Verdict>
 
 export const MacDetail = MacSummary.extend({
   revokedAt: z.date().nullable(),

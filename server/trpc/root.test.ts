@@ -68,7 +68,10 @@ describe('the console API', () => {
   test('finds, filters and explains a refused Mac', async () => {
     const caller = createCaller(appRouter)({ deps, signedIn: person('viewer') })
     const list = await caller.macs.listMacs({ trust: 'refused', sort: 'name' })
-    expect(list.rows.map((mac) => mac.name)).toEqual(['mini-lab-03', 'render-07'])
+    expect(list.rows.map((mac) => [mac.name, mac.reason])).toEqual([
+      ['mini-lab-03', 'System Integrity Protection is off.'],
+      ['render-07', 'The attestation is older than the policy allows.'],
+    ])
     const mac = await caller.macs.getMac({ mac: list.rows[0]?.id as string })
     expect(mac.explanation.sentence).toBe('Refused: System Integrity Protection is off.')
     expect(mac.explanation.remedy).toContain('csrutil enable')
@@ -86,7 +89,8 @@ describe('the console API', () => {
     expect((await as(two).apiKeys.listApiKeys({})).rows).toEqual([])
     await expect(as(two).apiKeys.revokeApiKey({ id: created.id })).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await as(one).apiKeys.revokeApiKey({ id: created.id })
-    expect((await as(one).apiKeys.listApiKeys({})).rows).toMatchObject([{ state: 'revoked', mayRevoke: false }])
+    expect((await as(one).apiKeys.listApiKeys({})).rows).toEqual([])
+    expect((await as(one).apiKeys.listApiKeys({ onlyActive: false })).rows).toMatchObject([{ state: 'revoked', mayRevoke: false }])
   })
 
   test('says in its answer what is wrong with an input', async () => {

@@ -54,7 +54,11 @@ const VIOLATIONS: [rule: string, file: string, text: string][] = [
   ['mdm-knows-nobody', 'mdm/create.ts', "import type { Api } from '../server/trpc/root.ts'\nexport const createMdm: Api = ''"],
   ['native-knows-nobody', 'native/facade.ts', "import { agent } from '../agent/main.ts'\nexport const facade = agent"],
   ['agent-shares-only-the-protocol', 'agent/main.ts', "import { errors } from '../server/errors.ts'\nexport const agent = errors"],
-  ['proxy-shares-only-protocol-and-verifier', 'agent/proxy/main.ts', "import { decide } from '../../server/attestation/decide.ts'\nexport const proxy = decide"],
+  [
+    'proxy-shares-only-protocol-and-verifier',
+    'agent/proxy/main.ts',
+    "import { decide } from '../../server/attestation/decide.ts'\nexport const proxy = decide",
+  ],
   ['native-has-one-importer', 'agent/main.ts', "import addon from '../native/engine.node'\nexport const agent = addon"],
   ['console-asks-and-shows', 'app/page.tsx', "import type { plan } from '../server/fleet/plan.ts'\nexport type Page = typeof plan"],
   ['console-knows-types-only', 'app/page.tsx', "import { api } from '../server/trpc/root.ts'\nexport const page = api"],
@@ -64,9 +68,17 @@ const VIOLATIONS: [rule: string, file: string, text: string][] = [
   ['attestation-is-pure', 'server/attestation/decide.ts', "import { store } from '../store/client.ts'\nexport const decide = store"],
   ['attestation-is-pure', 'server/attestation/decide.ts', "import { readFileSync } from 'node:fs'\nexport const decide = readFileSync"],
   ['scheduler-is-pure', 'server/scheduler/choose.ts', "import { store } from '../store/client.ts'\nexport const choose = store"],
-  ['verifier-stands-alone', 'server/compliance/verifier/verify.ts', "import { decide } from '../../attestation/decide.ts'\nexport const verify = decide"],
+  [
+    'verifier-stands-alone',
+    'server/compliance/verifier/verify.ts',
+    "import { decide } from '../../attestation/decide.ts'\nexport const verify = decide",
+  ],
   ['store-is-the-floor', 'server/store/client.ts', "import { choose } from '../scheduler/choose.ts'\nexport const store = choose"],
-  ['one-importer-of-prisma', 'server/fleet/plan.ts', "import { PrismaClient } from '../store/generated/client.ts'\nexport const plan = PrismaClient"],
+  [
+    'one-importer-of-prisma',
+    'server/fleet/plan.ts',
+    "import { PrismaClient } from '../store/generated/client.ts'\nexport const plan = PrismaClient",
+  ],
   ['one-importer-of-prisma', 'server/fleet/plan.ts', "import { PrismaPg } from '@prisma/adapter-pg'\nexport const plan = PrismaPg"],
   ['main-is-not-imported', 'agent/main.ts', "import { main } from '../server/main.ts'\nexport const agent = main"],
   ['software-mac-is-a-process', 'server/main.ts', "import { mac } from '../test/software-mac/main.ts'\nexport const main = mac"],
@@ -79,7 +91,9 @@ describe('who may import whom', { timeout: 60_000 }, () => {
   })
 
   test('every rule of the house has a planted violation here', async () => {
-    const config = (await import(join(root, '.dependency-cruiser.mjs'))) as { default: { forbidden: { name: string; severity: string; comment: string }[] } }
+    const config = (await import(join(root, '.dependency-cruiser.mjs'))) as {
+      default: { forbidden: { name: string; severity: string; comment: string }[] }
+    }
     const rules = config.default.forbidden
     expect(rules.map((rule) => rule.name).sort()).toEqual([...new Set(VIOLATIONS.map(([rule]) => rule))].sort())
     for (const rule of rules) expect([rule.severity, rule.comment.length > 20]).toEqual(['error', true])
@@ -95,7 +109,10 @@ describe('who may import whom', { timeout: 60_000 }, () => {
   })
 
   test('a source that the cruiser does not see fails the check', () => {
-    write('.dependency-cruiser.blind.mjs', "import house from './.dependency-cruiser.mjs'\nexport default { ...house, options: { ...house.options, exclude: { path: '^agent/' } } }")
+    write(
+      '.dependency-cruiser.blind.mjs',
+      "import house from './.dependency-cruiser.mjs'\nexport default { ...house, options: { ...house.options, exclude: { path: '^agent/' } } }",
+    )
     const { passed, output } = cruise(tree, join(tree, '.dependency-cruiser.blind.mjs'))
     expect(passed).toBe(false)
     expect(output).toContain('not cruised: agent/main.ts')

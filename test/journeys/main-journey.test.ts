@@ -1,9 +1,10 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import OpenAI from 'openai'
-import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Appliance, fleetStatus, startAppliance, untilTrusted } from './support/appliance.ts'
+import { espalier } from './support/cli.ts'
+import { query } from './support/database.ts'
 
 let appliance: Appliance
 let openai: OpenAI
@@ -106,9 +107,26 @@ describe('a fresh appliance in evaluation mode', () => {
   })
 
   test('refuses a second start on the same data directory, naming the first', async () => {
-    const { code, text } = await secondStart(appliance)
+    const { code, stderr } = await espalier(['serve'], { ESPALIER_DATA: appliance.dataDir, PORT: '1' })
     expect(code).toBe(1)
-    expect(text).toContain(String(appliance.pid()))
+    expect(stderr).toContain(String(appliance.pid()))
+    expect(stderr).not.toContain('    at ')
+  })
+
+  test('hands out evidence that the command line proves under the evaluation root, and refuses under Apple’s', async () => {
+    const fleet = (await (await appliance.get('/v1/fleet/attestation')).json()) as { macs: { chains: { deviceInformation: string[] } }[] }
+    const [mac] = fleet.macs
+    const pem = mac?.chains.deviceInformation.map((der) => `-----BEGIN CERTIFICATE-----\n${der}\n-----END CERTIFICATE-----\n`).join('')
+    const file = join(appliance.dataDir, 'chain.pem')
+    await writeFile(file, pem ?? '')
+    const proven = await espalier(['attest', 'inspect', file, '--json', '--root', join(appliance.dataDir, 'evaluation-root.pem')])
+    expect(proven.code).toBe(0)
+    expect(JSON.parse(proven.stdout).notChecked.length).toBeGreaterThan(0)
+    const underApple = await espalier(['attest', 'inspect', file, '--json'])
+    expect(underApple.code).toBe(10)
+    expect(underApple.stdout).toContain('CHAIN_UNTRUSTED')
+    const garbage = await espalier(['attest', 'inspect', join(appliance.dataDir, 'secret'), '--json'])
+    expect(garbage.code).toBe(30)
   })
 
   test('keeps no trace of a prompt or its answer in the database, the logs or any file', async () => {
@@ -121,40 +139,12 @@ describe('a fresh appliance in evaluation mode', () => {
       messages: [{ role: 'user', content: `Say exactly: ${canary}` }],
     })
     for await (const _ of stream);
-    await checkpoint(appliance)
+    // So that a search of the database's files sees what is still in its memory.
+    await query(appliance, 'CHECKPOINT')
     expect(appliance.output()).not.toContain(canary)
     expect(await filesContaining(appliance.dataDir, canary)).toEqual([])
   })
 })
-
-async function secondStart(first: Appliance): Promise<{ code: number | null; text: string }> {
-  const { spawn } = await import('node:child_process')
-  const child = spawn(process.execPath, ['deploy/espalier.mjs', 'serve'], {
-    env: { ...process.env, NODE_ENV: 'production', ESPALIER_DATA: first.dataDir, PORT: '1' },
-  })
-  let text = ''
-  child.stdout.on('data', (chunk) => (text += chunk))
-  child.stderr.on('data', (chunk) => (text += chunk))
-  const code = await new Promise<number | null>((resolve) => child.once('exit', resolve))
-  return { code, text }
-}
-
-/** Has the database write what it still holds in memory, so that a search of its files sees everything. */
-async function checkpoint(of: Appliance): Promise<void> {
-  const password = (await readFile(join(of.dataDir, 'postgres-password'), 'utf8')).trim()
-  const pid = await readFile(join(await clusterOf(of), 'postmaster.pid'), 'utf8')
-  const port = pid.split('\n')[3]
-  const client = new Client({ connectionString: `postgresql://espalier:${password}@127.0.0.1:${port}/espalier` })
-  await client.connect()
-  await client.query('CHECKPOINT')
-  await client.end()
-}
-
-async function clusterOf(of: Appliance): Promise<string> {
-  const found = (await readdir(of.dataDir, { recursive: true })).find((name) => name.endsWith('postmaster.pid'))
-  if (found === undefined) throw new Error('no cluster found')
-  return join(of.dataDir, found, '..')
-}
 
 /** Every file below `dir` whose bytes hold the words, in UTF-8 or UTF-16. */
 async function filesContaining(dir: string, words: string): Promise<string[]> {

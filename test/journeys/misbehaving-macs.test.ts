@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, test } from 'vitest'
 import { type Appliance, fleetStatus, startAppliance, until } from './support/appliance.ts'
 import { type StartedFleet, startApple, startMac } from './support/fleet.ts'
 

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readAddress } from './apple/directory.ts'
-import { isAlive } from './apple/instance-lock.ts'
 import { createBackoff } from './backoff.ts'
+import { isHeld } from './process-lock.ts'
 import { runOnce, startChild } from './supervise.ts'
 
 const MAIN = join(import.meta.dirname, 'apple/main.ts')
@@ -31,7 +30,7 @@ async function keep(directory: string, signal: AbortSignal, onReady: () => void)
         onReady()
       })
     await runOnce({ start, graceMs: GRACE_MS, signal })
-    while (isOthers && !signal.aborted && isAlive(readAddress(directory)?.pid ?? 0)) {
+    while (isOthers && !signal.aborted && isHeld(join(directory, 'lock'))) {
       await sleep(WATCH_MS, undefined, { signal }).catch(() => {}) // aborted: the loop's condition sees it
     }
     await backoff.wait(signal).catch(() => {})

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 /** Files that are either the old or the new content, never half of one, whenever the process is killed. */
 
-export const PRIVATE = 0o600
+const PRIVATE = 0o600
 export const PUBLIC = 0o644
 
 export function writeDurably(path: string, content: string | Uint8Array, mode: number = PRIVATE): void {

@@ -1,7 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { isAlive } from './apple/instance-lock.ts'
+import { isAlive } from './process-lock.ts'
 import { ended, stopChild } from './supervise.ts'
 import { type MdmHost, startMdmHost, TOKEN } from './testing/mdm-host.ts'
 import { FOLDER, run, scratch } from './testing/processes.ts'
@@ -81,6 +81,14 @@ test('starts a Mac again that was killed', async () => {
   await expect.poll(() => one.states('crashed').length, { timeout: 15_000 }).toBe(1)
   await expect.poll(() => one.states('enrolled').length, { timeout: 15_000 }).toBe(2)
   expect(one.states('inviting')).toEqual([])
+})
+
+test('runs other Macs than a simulator that is there already, with the same software Apple', async () => {
+  const first = simulate('--macs', '1')
+  await expect.poll(() => first.states('enrolled').length, { timeout: 15_000 }).toBe(1)
+  const second = simulate('--macs', '1')
+  await expect.poll(() => second.states('enrolled').length, { timeout: 15_000 }).toBe(1)
+  expect(second.states('enrolled')[0]?.serial).not.toBe(first.states('enrolled')[0]?.serial)
 })
 
 test.each(['SIGTERM', 'SIGKILL'] as const)('leaves no process behind after %s', async (signal) => {

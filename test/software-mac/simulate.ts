@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { keepApple } from './apple-process.ts'
+import { type Lock, lockWithin } from './process-lock.ts'
 import { type Status, superviseMac } from './simulated-mac.ts'
 import { onParentGone } from './with-parent.ts'
 
@@ -36,17 +37,27 @@ const extraArguments = [
   ...(values.model ?? []).flatMap((model) => ['--model', model]),
 ]
 
+/** A simulator that was orphaned notices within this time. */
+const handoverEnds = performance.now() + 1_500
+
 const stopping = new AbortController()
 const stop = () => stopping.abort()
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
+process.stdout.on('error', stop) // nobody reads any more
 onParentGone(stop)
 
 const apple = keepApple(appleDirectory, stopping.signal)
 await apple.ready.catch(() => {})
-const used = new Set(existingSerials())
-const serials = [...used].slice(0, Number(values.macs))
-while (serials.length < Number(values.macs)) serials.push(newSerial())
+const claims: Lock[] = []
+// Released at once when told to stop, so that whoever starts next comes back with the same Macs; each Mac has its own lock too.
+stopping.signal.addEventListener('abort', () => {
+  for (const claim of claims) claim.release()
+})
+const existing = existingSerials()
+const used = new Set<string>()
+const serials: string[] = []
+while (serials.length < Number(values.macs)) serials.push(await claimSerial())
 await Promise.all(serials.map(runMac))
 const everyMacGaveUp = !stopping.signal.aborted
 stop()
@@ -63,7 +74,7 @@ async function runMac(serial: string): Promise<void> {
     onStatus: print,
     signal: stopping.signal,
   }
-  for (let candidate = serial; ; candidate = newSerial()) {
+  for (let candidate = serial; ; candidate = await claimSerial()) {
     const outcome = await superviseMac({ ...options, serial: candidate, directory: join(directory, candidate) })
     if (outcome === 'ended') return
   }
@@ -80,11 +91,15 @@ function existingSerials(): string[] {
   }
 }
 
-function newSerial(): string {
+/** The next Mac that no other simulator of this directory runs: existing ones first. */
+async function claimSerial(): Promise<string> {
   for (let ordinal = 1; ; ordinal++) {
-    const serial = `ESPSIM${String(ordinal).padStart(6, '0')}`
+    const serial = existing.shift() ?? `ESPSIM${String(ordinal).padStart(6, '0')}`
     if (used.has(serial)) continue
     used.add(serial)
+    const claim = await lockWithin(join(directory, `${serial}.lock`), handoverEnds - performance.now())
+    if (claim === 'held') continue
+    claims.push(claim)
     return serial
   }
 }

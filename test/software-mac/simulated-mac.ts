@@ -47,7 +47,8 @@ export async function superviseMac(mac: SimulatedMac): Promise<Outcome> {
   return 'ended'
 }
 
-const isFinal = ({ code }: Ended) => [EXIT.stopped, EXIT.refused, EXIT.unenrolled, EXIT.badOptions].some((final) => final === code)
+const isFinal = ({ code }: Ended) =>
+  [EXIT.stopped, EXIT.refused, EXIT.unenrolled, EXIT.inUse, EXIT.badOptions].some((final) => final === code)
 
 /** Waits for an appliance that is away; undefined when it will not have this Mac, or at the end. */
 async function invited(mac: SimulatedMac): Promise<string | undefined> {

@@ -22,7 +22,7 @@ export type FleetValues = FleetReader & { macs: MacDetail[] }
 
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
-export const sampleDigest = (text: string): string => createHash('sha256').update(text).digest('hex')
+const sampleDigest = (text: string): string => createHash('sha256').update(text).digest('hex')
 
 export function fleetOfValues(options: { now: Date; count?: number }): FleetValues {
   const macs = Array.from({ length: options.count ?? 8 }, (_, index) => sampleMac(index, options.now))
@@ -142,76 +142,71 @@ function sampleMac(index: number, now: Date): MacDetail {
 }
 
 function sampleChecks(reasons: string[], digest: string, evidenceAt: Date, now: Date): Check[] {
-  const failed = (...codes: string[]): Check['outcome'] => (codes.some((code) => reasons.includes(code)) ? 'failed' : 'passed')
   const apple = { source: 'Apple attestation (DeviceInformation)', evidenceDigest: digest, observedAt: evidenceAt }
-  const agent = { source: 'Agent, signed by its bound key', evidenceDigest: null, observedAt: new Date(now.getTime() - 2 * MINUTE) }
+  const acme = { source: 'Apple attestation (ACME)', evidenceDigest: sampleDigest('acme'), observedAt: evidenceAt }
+  const agent = { source: 'the agent, signed by its bound key', evidenceDigest: null, observedAt: new Date(now.getTime() - 2 * MINUTE) }
   const mdm = { source: 'MDM SecurityInfo', evidenceDigest: sampleDigest('security info'), observedAt: new Date(now.getTime() - 3 * HOUR) }
-  const sip = failed('SIP_DISABLED')
-  const age = failed('ATTESTATION_STALE')
-  return [
-    {
-      id: 'chain',
-      title: 'Certificate chain',
-      outcome: 'passed',
-      sentence: 'The chain ends at the evaluation root, pinned here.',
-      ...apple,
-    },
-    {
-      id: 'identity',
-      title: 'Device identity',
-      outcome: 'passed',
-      sentence: 'The attested serial number and UDID are those of this enrollment.',
-      ...apple,
-    },
-    {
-      id: 'age',
-      title: 'Age of the evidence',
-      outcome: age,
-      sentence: age === 'passed' ? 'Younger than the policy’s 24 hours.' : 'Older than the policy’s 24 hours.',
-      ...apple,
-    },
-    {
-      id: 'sip',
-      title: 'System Integrity Protection',
-      outcome: sip,
-      sentence: sip === 'passed' ? 'Apple attests that it is on.' : 'Apple attests that it is off.',
-      ...apple,
-    },
-    { id: 'secure-boot', title: 'Secure Boot', outcome: 'passed', sentence: 'Apple attests Full Security.', ...apple },
-    {
-      id: 'channel',
-      title: 'MDM identity',
-      outcome: 'passed',
-      sentence: 'The Secure Enclave key of the MDM identity was attested at issuance.',
-      source: 'Apple attestation (ACME)',
-      evidenceDigest: sampleDigest('acme'),
-      observedAt: evidenceAt,
-    },
-    {
-      id: 'key',
-      title: 'Agent key',
-      outcome: 'passed',
-      sentence: 'The nonce of the attestation commits to the key, proved with a ticket.',
-      ...apple,
-    },
-    {
-      id: 'code',
-      title: 'Agent build',
-      outcome: 'passed',
-      sentence: 'The code hash is on the release allow-list. This is policy, not proof.',
-      ...agent,
-    },
-    { id: 'liveness', title: 'Challenge', outcome: 'passed', sentence: 'The last challenge was answered in 34 ms.', ...agent },
-    {
-      id: 'boot',
-      title: 'Boot session',
-      outcome: failed('BOOT_SESSION_CHANGED'),
-      sentence: 'Compared with the boot session in which it was attested.',
-      ...agent,
-    },
-    { id: 'security-info', title: 'Cross-check', outcome: 'passed', sentence: 'SecurityInfo agrees with the attestation.', ...mdm },
-    { id: 'rdma', title: 'RDMA', outcome: 'waived', sentence: 'Not required by this policy.', ...agent },
+  const all: [Check['item'], string, string, string | null, string, typeof apple | typeof agent, string?, string?][] = [
+    [1, 'inventory', 'In the inventory', null, 'The serial number is in the inventory.', { ...agent, source: 'the inventory' }],
+    [
+      1,
+      'device-chain',
+      'Apple’s attestation of the device',
+      'managed device attestation',
+      'The chain leads to the evaluation root.',
+      apple,
+    ],
+    [1, 'device-serial', 'Attested serial number', null, 'It is the one enrolled.', apple],
+    [1, 'device-udid', 'Attested device identifier', null, 'It is that of this enrollment.', apple],
+    [
+      1,
+      'sip',
+      'System Integrity Protection',
+      'hardened runtime and SIP',
+      'It is on.',
+      apple,
+      'SIP_DISABLED',
+      'System Integrity Protection is off.',
+    ],
+    [1, 'secure-boot', 'Full Security at start', null, 'The Mac starts with Full Security.', apple],
+    [
+      1,
+      'evidence-age',
+      'Age of the attestation',
+      null,
+      'Younger than 24 hours.',
+      apple,
+      'ATTESTATION_STALE',
+      'The attestation is older than the policy allows.',
+    ],
+    [2, 'channel-chain', 'Apple’s attestation of the MDM key', null, 'The chain leads to the evaluation root.', acme],
+    [2, 'channel-bound', 'MDM identity bound to the enrollment', null, 'It was issued for this enrollment.', acme],
+    [3, 'key-binding', 'Agent’s key bound to this Mac', 'secure enclave', 'The key was proved with a ticket sent over MDM.', agent],
+    [3, 'key-committed', 'Attestation commits to the agent’s key', null, 'The nonce names the bound key.', apple],
+    [4, 'release', 'Agent’s release', 'binary hash', 'Version 0.1.0 is on the allow-list. This is policy, not proof.', agent],
+    [4, 'sealing', 'Requests sealed to this Mac', 'sealing', 'A signed key configuration is in force.', agent],
+    [4, 'rdma', 'Remote direct memory access', 'RDMA', 'It is off.', agent],
+    [5, 'challenge', 'Answers its challenges', 'challenge', 'The last one was answered in time.', agent],
+    [
+      6,
+      'boot',
+      'Not restarted since attested',
+      null,
+      'The boot session is the attested one.',
+      agent,
+      'BOOT_SESSION_CHANGED',
+      'The Mac has restarted since it was attested.',
+    ],
+    [7, 'security-info', 'Report of security settings', 'security info', 'It is recent and complete.', mdm],
+    [7, 'sip-agrees', 'Mac and Apple agree on SIP', null, 'They do.', mdm],
+    [7, 'filevault', 'FileVault', null, 'It is off.', mdm, 'FDE_OFF', 'FileVault is off.'],
   ]
+  return all.map(([item, id, title, layer, sentence, source, code, refusal]) => {
+    const isFailed = code !== undefined && reasons.includes(code)
+    const outcome = isFailed ? 'fail' : id === 'filevault' ? 'waived' : 'pass'
+    const remedy = isFailed ? 'Refresh the attestation; the Mac must be awake and online.' : null
+    return { item, id, title, layer, outcome, sentence: isFailed ? (refusal as string) : sentence, remedy, ...source }
+  })
 }
 
 function sampleEvents(mac: MacDetail, now: Date): TimelineEvent[] {

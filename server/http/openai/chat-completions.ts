@@ -28,10 +28,12 @@ export async function chatCompletions(
   return reply
 }
 
-/** Aborts when the client's connection closes, whether or not anything was sent to it yet. */
+/** Aborts when the client's connection closes before its answer is complete, whether or not anything was sent to it yet. */
 function goneSignal(request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort()
+  })
   if (request.raw.socket.destroyed) gone.abort()
   return gone.signal
 }

@@ -4,6 +4,8 @@ import { can, grantableScopes } from '../../auth/permissions.ts'
 import { allowedTo } from '../procedure.ts'
 
 const Input = z.strictObject({
+  /** Leaves out what is expired or revoked, such as every playground key of the past. */
+  onlyActive: z.boolean().default(true),
   page: z.number().int().min(1).max(100_000).default(1),
   pageSize: z.number().int().min(1).max(200).default(50),
 })

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { MacId } from '#protocol/ids'
+import type { MacEvent } from '../../fleet/events.ts'
 import type { TimelineEvent } from '../ports.ts'
+import { explainReasons } from './explain-trust.ts'
 
 export const EventView = z.object({
   id: z.string(),
@@ -27,33 +29,37 @@ const bad = (sentence: string): Described => ({ tone: 'bad', sentence })
 const neutral = (sentence: string): Described => ({ tone: 'neutral', sentence })
 
 function describe(type: string, detail: Record<string, unknown>): Described {
-  const sentence = SENTENCES[type]
-  return sentence === undefined ? neutral(type) : sentence(detail)
+  return Object.hasOwn(SENTENCES, type) ? SENTENCES[type as MacEvent['type']](detail) : neutral(type)
 }
 
-const SENTENCES: Record<string, (detail: Record<string, unknown>) => Described> = {
+const SENTENCES: Record<MacEvent['type'], (detail: Record<string, unknown>) => Described> = {
   invited: () => neutral('Invited to enroll'),
   'profile-issued': () => neutral('Enrollment profile handed out'),
-  'acme-attested': () => good('MDM identity attested by Apple (ACME)'),
-  'acme-refused': (detail) => bad(`MDM identity refused: ${words(detail.reasons)}`),
-  authenticated: () => neutral('MDM authenticated'),
+  'acme-attested': () => good('MDM identity attested (ACME)'),
+  'acme-refused': (detail) => bad(`MDM identity refused: ${reasons(detail.reasons)}`),
+  authenticated: () => neutral('Checked in to MDM'),
   enrolled: () => good('Enrolled in MDM'),
   unenrolled: () => bad('Left MDM: the profile was removed'),
   'ticket-delivered': () => neutral('Ticket delivered over MDM'),
-  'key-bound': () => good('Agent key proved with the ticket'),
+  'key-bound': () => good('Agent’s key proved with the ticket'),
   'attestation-requested': () => neutral('Attestation requested'),
   'attestation-received': () => good('Attestation received'),
-  'attestation-missing': (detail) => bad(`No attestation in the reply: ${words(detail.reason)}`),
+  'reply-incomplete': (detail) => bad(`Incomplete reply to ${words(detail.requestType)}: ${words(detail.fault)}`),
   'security-info-received': () => neutral('Security report received'),
   'command-failed': (detail) => bad(`${words(detail.requestType)} failed: ${words(detail.error)}`),
   'agent-connected': () => neutral('Agent connected'),
   'agent-disconnected': (detail) => neutral(`Agent disconnected: ${words(detail.reason)}`),
-  verdict: (detail) => (detail.trust === 'trusted' ? good('Became trusted') : bad(`Refused: ${words(detail.reasons)}`)),
-  quarantined: (detail) => bad(`Quarantined: ${words(detail.reason)}`),
+  verdict: (detail) => (detail.trust === 'trusted' ? good('Became trusted') : bad(`Refused: ${reasons(detail.reasons)}`)),
+  quarantined: (detail) => bad(`Quarantined: ${reasons([detail.reason])}`),
   revoked: () => bad('Revoked'),
 }
 
-function words(value: unknown): string {
-  if (Array.isArray(value)) return value.length === 0 ? 'no reason given' : value.map(String).join(', ')
-  return typeof value === 'string' && value !== '' ? value : 'no reason given'
+const words = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : 'no reason given')
+
+/** The first reason in words, and how many more there are. */
+function reasons(codes: unknown): string {
+  const [first, ...others] = explainReasons(Array.isArray(codes) ? codes.map(String) : [])
+  if (first === undefined) return 'no reason given'
+  if (others.length === 0) return first.sentence
+  return `${first.sentence} And ${others.length} more ${others.length === 1 ? 'reason' : 'reasons'}.`
 }

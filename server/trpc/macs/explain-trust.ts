@@ -41,8 +41,13 @@ function explainTrusted(mac: Judged): Explanation {
   return { sentence: `${attested} It takes no requests right now.`, remedy, others: [] }
 }
 
+/** What the codes mean, in the order in which they should be dealt with. */
+export function explainReasons(codes: readonly string[]): ExplainedReason[] {
+  return codes.toSorted((a, b) => rank(a) - rank(b)).map(explainReason)
+}
+
 function explainRefused(codes: readonly string[]): Explanation {
-  const [first, ...others] = [...codes].sort((a, b) => rank(a) - rank(b)).map(explainReason)
+  const [first, ...others] = explainReasons(codes)
   if (first === undefined) return { sentence: 'Refused.', remedy: 'The checks below say what failed.', others: [] }
   return { sentence: `Refused: ${first.sentence}`, remedy: first.remedy, others }
 }

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 /** A whole appliance in its own data directory and process, started and judged only from outside. */
 export type Appliance = {
   url: string
+  /** Where this machine reaches it, whatever its public address is. */
+  localUrl: string
   dataDir: string
   apiKey: string
   adminEmail: string
@@ -39,6 +41,7 @@ export async function startAppliance(options: ApplianceOptions = {}): Promise<Ap
   }
   return {
     ...firstRun,
+    localUrl: `http://localhost:${port}`,
     dataDir,
     pid: () => child.process.pid as number,
     output: () => child.output(),

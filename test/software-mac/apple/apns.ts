@@ -76,7 +76,7 @@ export function createApns(deps: Deps): { server: Http2SecureServer; close(): vo
 type Judged = Refusal | { serial: string; notification: Notification }
 
 /** APNs checks in about this order; the first fault is the answer. */
-export function refuse(options: {
+function refuse(options: {
   headers: IncomingHttpHeaders
   body: Uint8Array | 'too_large'
   /** The client certificate's topic; `none` without a certificate, `bad` for one that we did not issue. */

@@ -26,7 +26,6 @@ export function createDesk(deps: Deps): Server {
 
 async function route(request: IncomingMessage, deps: Deps): Promise<Answer> {
   const body = await read(request)
-  if (request.method === 'GET' && request.url === '/health') return { status: 200, body: { pid: process.pid } }
   if (request.method === 'POST' && request.url === '/manufacture') return manufacture(body, deps)
   if (request.method === 'POST' && request.url === '/attest') return attestFor(body, String(request.headers['x-factory-signature']), deps)
   return { status: 404, body: { error: 'nothing here' } }

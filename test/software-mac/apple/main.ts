@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { tryLock } from '../process-lock.ts'
 import { onParentGone } from '../with-parent.ts'
 import { openKeys } from './directory.ts'
-import { takeLock } from './instance-lock.ts'
 import { serveApple } from './serve.ts'
 
 /** `main.ts --dir DIR [--init-only]`: software Apple of one directory, until it is told to stop or its parent is gone. */
@@ -15,8 +16,8 @@ const directory = values.dir
 if (values['init-only'] === true) {
   openKeys(directory, new Date())
 } else {
-  const lock = await takeLock(directory)
-  if (lock === 'taken') {
+  const lock = tryLock(join(directory, 'lock'))
+  if (lock === 'held') {
     process.send?.({ state: 'attached' })
     console.log(`software Apple already runs for ${directory}`)
     process.exit(0)

@@ -30,7 +30,7 @@ export type Register = {
 
 type State = { macs: Record<string, MadeMac>; tokens: Record<string, PushToken> }
 
-export const MAX_MACS = 10_000
+const MAX_MACS = 10_000
 
 export function openRegister(directory: string): Register {
   const path = join(directory, 'register.json')

@@ -38,7 +38,7 @@ export async function keepAgent(options: {
           stdout: log,
           stderr: log,
         })
-        options.onState('started')
+        options.onState('started', `pid ${child.pid}`)
         return child
       } finally {
         closeSync(log)

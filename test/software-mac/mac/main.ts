@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { lockWithin } from '../process-lock.ts'
 import { onParentGone } from '../with-parent.ts'
 import { AcmeRefused } from './acme-session.ts'
 import { SerialTaken } from './apple-link.ts'
@@ -21,9 +23,18 @@ process.on('SIGTERM', () => stopping.abort())
 process.on('SIGINT', () => stopping.abort())
 onParentGone(() => stopping.abort())
 
+/** An earlier process of this Mac may still be ending with its agent. */
+const ENDING_MS = 15_000
+
 const options = readOptions()
+const lock = await lockWithin(join(options.directory, 'lock'), ENDING_MS)
+if (lock === 'held') {
+  report('refused', `another process is the Mac in ${options.directory}`)
+  process.exit(EXIT.inUse)
+}
 const code = await (options.claim === undefined ? runMac : claimSerial)(options, report, stopping.signal).catch(exitCodeOf)
 if (code === EXIT.stopped) report('stopped')
+lock.release()
 process.exit(code)
 
 function readOptions(): MacOptions {

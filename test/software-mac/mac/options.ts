@@ -1,4 +1,4 @@
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { AgentSettings } from './agent-process.ts'
 import type { Posture } from './device.ts'
@@ -60,6 +60,8 @@ const FLAGS = {
   'server-url': { type: 'string' },
 } as const
 
+const DEMO_MODEL = join(import.meta.dirname, '../../models/demo')
+
 type Flag = keyof typeof FLAGS
 type Read = (flag: Flag) => string | undefined
 type Environment = Record<string, string | undefined>
@@ -72,7 +74,7 @@ export function parseMacOptions(argv: string[], env: Environment): MacOptions {
     return typeof value === 'string' ? value : env[`SOFTWARE_MAC_${flag.toUpperCase().replaceAll('-', '_')}`]
   }
   const isOn = (flag: Flag) => values[flag] === true || env[`SOFTWARE_MAC_${flag.toUpperCase().replaceAll('-', '_')}`] === '1'
-  const models = (values.model as string[] | undefined) ?? ['espalier-demo=test/models/demo']
+  const models = (values.model as string[] | undefined) ?? [`espalier-demo=${DEMO_MODEL}`]
   return {
     directory: resolve(required(read, 'dir')),
     appleDirectory: resolve(required(read, 'apple')),

@@ -23,5 +23,7 @@ export const EXIT = {
   unenrolled: 12,
   /** Software Apple knows the serial number as another Mac's. */
   serialTaken: 13,
+  /** Another process is this Mac. */
+  inUse: 14,
   badOptions: 30,
 } as const

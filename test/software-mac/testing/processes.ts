@@ -22,7 +22,7 @@ export type Running = {
 }
 
 /** Starts one of the programs of this folder with a channel, as the supervisor does. */
-export function run(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Running {
+export function run(program: string, args: string[], env: Record<string, string | undefined> = {}): Running {
   const child = spawn(process.execPath, [join(FOLDER, program), ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

@@ -31,7 +31,6 @@ export async function startOpenAiServer(options: {
     meter: options.meter ?? rememberingMeter(settled),
     clock: systemClock,
     metrics: createInferenceMetrics(registry, () => queue.length()),
-    offeredModels: () => ['offered'],
   })
   const app = fastify()
   const errors: unknown[] = []

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { AxeBuilder } from '@axe-core/playwright'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Appliance, startAppliance, untilTrusted } from '../journeys/support/appliance.ts'
+
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
+const hasChromium = existsSync(CHROMIUM)
+if (!hasChromium) console.log(`skipped: the console in a browser (no Chromium at ${CHROMIUM}; set CHROMIUM)`)
+const SCREENSHOTS = new URL('./screenshots', import.meta.url).pathname
+
+let appliance: Appliance
+let browser: Browser
+let context: BrowserContext
+let page: Page
+const complaints: string[] = []
+
+beforeAll(async () => {
+  if (!hasChromium) return
+  mkdirSync(SCREENSHOTS, { recursive: true })
+  appliance = await startAppliance()
+  await untilTrusted(appliance, 2)
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] })
+  context = await browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: appliance.url, colorScheme: 'light' })
+  page = await context.newPage()
+  page.setDefaultTimeout(20_000)
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))
+  page.on('pageerror', (error) => complaints.push(String(error)))
+}, 240_000)
+
+afterAll(async () => {
+  await browser?.close()
+  await appliance?.close()
+}, 60_000)
+
+const picture = async (name: string): Promise<void> => {
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
+}
+
+/** WCAG 2.2 AA, as far as a program can tell. */
+async function expectAccessible(): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
+  expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
+}
+
+describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, () => {
+  test('sends whoever is not signed in to the sign-in page, and refuses a wrong password in words', async () => {
+    await page.goto('/macs')
+    expect(new URL(page.url()).pathname).toBe('/signin')
+    await page.getByLabel('Email').fill(appliance.adminEmail)
+    await page.getByLabel('Password').fill('not the password')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page
+      .getByRole('alert')
+      .filter({ hasText: /password/i })
+      .waitFor()
+    await expectAccessible()
+    await picture('signin')
+  })
+
+  test('signs in and comes back to the page that was asked for, which shows both Macs trusted', async () => {
+    await page.getByLabel('Password').fill(appliance.adminPassword)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.waitForURL('**/macs')
+    await expect.poll(() => page.getByRole('row').filter({ hasText: 'Trusted' }).count()).toBe(2)
+    await expectAccessible()
+    await picture('macs')
+  })
+
+  test('opens a Mac: the verdict in a sentence, the checks, and the evidence behind one', async () => {
+    await page.getByRole('row').filter({ hasText: 'ESPSIM000001' }).getByRole('link').first().click()
+    await page.waitForURL('**/macs/mac_*')
+    await page.getByRole('button', { name: /Apple’s attestation of the device/ }).click()
+    await page.getByText('1.2.840.113635.100.8.13.1').first().waitFor()
+    await page.getByText('Espalier Evaluation', { exact: false }).first().waitFor()
+    await expectAccessible()
+    await picture('mac')
+  })
+
+  test('chats in the playground, and names who answered', async () => {
+    await page.goto('/playground')
+    await page.getByLabel('Message').fill('Say exactly: PONG')
+    await page.getByLabel('Message').press('Enter')
+    await page.getByRole('log').getByText('PONG', { exact: true }).waitFor()
+    await page.getByRole('log').getByText(/mac_/).first().waitFor()
+    await expectAccessible()
+    await picture('playground')
+  })
+
+  test('makes an API key that is shown once and works, then revokes it, from when on it does not', async () => {
+    await page.goto('/keys')
+    await page
+      .getByRole('button', { name: /create/i })
+      .first()
+      .click()
+    await page.getByLabel('Name').fill('from the browser')
+    await page
+      .getByRole('dialog')
+      .getByRole('button', { name: /create/i })
+      .click()
+    const key = await page
+      .getByRole('dialog')
+      .getByText(/esp_[A-Za-z0-9]{46}/)
+      .first()
+      .textContent()
+    const models = () => fetch(`${appliance.url}/v1/models`, { headers: { authorization: `Bearer ${key?.trim()}` } })
+    expect((await models()).status).toBe(200)
+    await picture('key-created')
+    await page.keyboard.press('Escape')
+    await page
+      .getByRole('row')
+      .filter({ hasText: 'from the browser' })
+      .getByRole('button', { name: /revoke/i })
+      .click()
+    await page
+      .getByRole('alertdialog')
+      .or(page.getByRole('dialog'))
+      .getByRole('button', { name: /revoke/i })
+      .click()
+    await expect.poll(async () => (await models()).status).toBe(401)
+    await expectAccessible()
+    await picture('keys')
+  })
+
+  test('shows the whole fleet at a glance, light and dark, with nothing wrong in the browser’s console', async () => {
+    await page.goto('/')
+    await page.getByText('espalier-demo').first().waitFor()
+    await expectAccessible()
+    await picture('overview')
+    await page.emulateMedia({ colorScheme: 'dark' })
+    await expectAccessible()
+    await picture('overview-dark')
+    await page.goto('/macs')
+    await expect.poll(() => page.getByRole('row').filter({ hasText: 'Trusted' }).count()).toBe(2)
+    await picture('macs-dark')
+    expect(complaints.filter((complaint) => !complaint.includes('401'))).toEqual([])
+  })
+
+  test('lets a revoked session see nothing more', async () => {
+    await context.request.post('/api/auth/signout').catch(() => undefined)
+    const cookies = await context.cookies()
+    const session = cookies.find((cookie) => cookie.name.endsWith('session-token'))
+    await page.goto('/account')
+    await page
+      .getByRole('button', { name: /sign out/i })
+      .first()
+      .click()
+    await page.waitForURL('**/signin**')
+    const reply = await fetch(`${appliance.url}/trpc/macs.listMacs?input=%7B%7D`, {
+      headers: { cookie: `${session?.name}=${session?.value}` },
+    })
+    expect(reply.status).toBe(401)
+  })
+})
