@@ -91,20 +91,13 @@ export default {
     },
     {
       name: 'core-knows-no-border',
-      comment: 'A decision that knows HTTP cannot be tested with values. What a border asks for, its ports.ts, is there to be answered.',
+      comment: 'A decision that knows HTTP cannot be tested with values.',
       severity: 'error',
       from: { path: core, pathNot: tests },
       to: {
         path: [borders, '^app/', '^deploy/', '^server/[^/]+\\.ts$'],
-        pathNot: [shared, '^server/(log|secrets)\\.ts$', '^server/(http|trpc|gateway)/ports\\.ts$'],
+        pathNot: [shared, '^server/(log|secrets)\\.ts$'],
       },
-    },
-    {
-      name: 'core-takes-only-types-of-a-border',
-      comment: 'Its ports.ts declares interfaces; importing a value from there would turn the direction round.',
-      severity: 'error',
-      from: { path: core, pathNot: tests },
-      to: { path: borders, dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'attestation-is-pure',

@@ -24,7 +24,7 @@ function espalierAgent(...argv: string[]) {
   const child = spawn(process.execPath, ['--input-type=module', '-e', ENTRY, '--', ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing else of this environment may reach it.
-    env: { PATH: process.env.PATH } as NodeJS.ProcessEnv,
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test' },
   })
   let out = ''
   child.stdout.on('data', (data: Buffer) => {

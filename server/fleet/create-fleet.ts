@@ -5,7 +5,6 @@ import type { Clock } from '../clock.ts'
 import type { SecretBox } from '../secrets.ts'
 import type { Store } from '../store/client.ts'
 import { listTrustedMacs } from '../store/verdicts.ts'
-import type { FleetReader } from '../trpc/ports.ts'
 import { createAppraiser } from './appraise.ts'
 import { createFleetDesk } from './desk.ts'
 import { createLiveSessions } from './live-sessions.ts'
@@ -14,6 +13,7 @@ import { enrollmentPlan, type PlanDeps } from './plan.ts'
 import type { FleetDesk, SessionControl, SessionReader } from './ports.ts'
 import { createFleetReader } from './reader.ts'
 import { refreshFleet } from './refresh.ts'
+import type { FleetReader } from './views.ts'
 
 export type FleetDeps = {
   store: Store

@@ -6,7 +6,7 @@ import { parseAttestationObject } from '../attestation/attestation-object.ts'
 import { parseCertificate } from '../attestation/certificate.ts'
 import { parseDeviceInformation } from '../attestation/device-information.ts'
 import { type AttestedProperties, PROPERTY_OIDS, type Property, readProperties } from '../attestation/properties.ts'
-import type { EvidenceView } from '../trpc/ports.ts'
+import type { EvidenceView } from './views.ts'
 
 /** Evidence laid open for a person: what was read, where it stood, and the bytes themselves. Judges nothing. */
 export function viewEvidence(evidence: { digest: string; kind: string; raw: Uint8Array; receivedAt: Date }): EvidenceView {

@@ -14,6 +14,10 @@ import { listMacEvents, listRecentMacEvents, type MacEventRow } from '../store/m
 import { findMac, type MacRow } from '../store/macs.ts'
 import { summariseUsage, usageByMinute } from '../store/usage-summary.ts'
 import { findLatestVerdict, type VerdictRow } from '../store/verdicts.ts'
+import type { Appraiser } from './appraise.ts'
+import { viewEvidence } from './evidence-view.ts'
+import { inviteMac, revokeMacNow } from './inventory.ts'
+import type { SessionControl, SessionReader, SessionView } from './ports.ts'
 import type {
   EventPage,
   EvidenceView,
@@ -24,11 +28,7 @@ import type {
   MacSummary,
   Overview,
   TimelineEvent,
-} from '../trpc/ports.ts'
-import type { Appraiser } from './appraise.ts'
-import { viewEvidence } from './evidence-view.ts'
-import { inviteMac, revokeMacNow } from './inventory.ts'
-import type { SessionControl, SessionReader, SessionView } from './ports.ts'
+} from './views.ts'
 
 export type FleetReaderDeps = {
   store: Store

@@ -1,6 +1,6 @@
 import type { ApiKeyDeps } from '../auth/api-keys.ts'
 import type { SessionDeps, SignedIn } from '../auth/sessions.ts'
-import type { FleetReader } from './ports.ts'
+import type { FleetReader } from '../fleet/views.ts'
 
 export type ConsoleDeps = SessionDeps &
   ApiKeyDeps & {

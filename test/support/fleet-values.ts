@@ -12,7 +12,7 @@ import type {
   Overview,
   TimelineEvent,
   TrustState,
-} from '../../server/trpc/ports.ts'
+} from '../../server/fleet/views.ts'
 
 /**
  * A fleet made of values, for tests of the console alone: Macs in every state, each with checks, evidence and a timeline.

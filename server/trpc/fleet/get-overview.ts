@@ -1,6 +1,6 @@
 import { z } from 'zod'
+import { Overview } from '../../fleet/views.ts'
 import { describeEvent, EventView } from '../macs/describe-event.ts'
-import { Overview } from '../ports.ts'
 import { allowedTo } from '../procedure.ts'
 
 const RECENT_EVENTS = 8

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MacId } from '#protocol/ids'
 import type { MacEvent } from '../../fleet/events.ts'
-import type { TimelineEvent } from '../ports.ts'
+import type { TimelineEvent } from '../../fleet/views.ts'
 import { explainReasons } from './explain-trust.ts'
 
 export const EventView = z.object({

@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { explainReasons, explainTrust } from './explain-trust.ts'
 
-const trusted = { trust: 'trusted', reasons: [], isConnected: true, isRoutable: true, isSoftware: false } as const
+const trusted: Parameters<typeof explainTrust>[0] = {
+  trust: 'trusted',
+  reasons: [],
+  isConnected: true,
+  isRoutable: true,
+  isSoftware: false,
+}
 
 describe('explaining a verdict', () => {
   test('a trusted Mac that takes requests needs nothing', () => {

@@ -1,5 +1,5 @@
 import { describeReason, REASON_CODES, type ReasonCode } from '../../attestation/reasons.ts'
-import type { MacDetail } from '../ports.ts'
+import type { MacDetail } from '../../fleet/views.ts'
 
 type ExplainedReason = { code: string; sentence: string; remedy: string }
 export type Explanation = {

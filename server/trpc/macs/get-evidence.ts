@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../../errors.ts'
-import { EvidenceView } from '../ports.ts'
+import { EvidenceView } from '../../fleet/views.ts'
 import { allowedTo } from '../procedure.ts'
 
 /** One item of evidence exactly as it was received, with what was read from it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MacId } from '#protocol/ids'
 import { AppError } from '../../errors.ts'
-import { MacDetail } from '../ports.ts'
+import { MacDetail } from '../../fleet/views.ts'
 import { allowedTo } from '../procedure.ts'
 import { explainTrust } from './explain-trust.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MacList, MacListQuery, MacSummary } from '../ports.ts'
+import { MacList, MacListQuery, MacSummary } from '../../fleet/views.ts'
 import { allowedTo } from '../procedure.ts'
 import { explainReasons } from './explain-trust.ts'
 
