@@ -12,6 +12,7 @@ const COMMANDS = {
   agent: ['agent.ts', 'agentCommand', 'run|status|doctor|trial: the agent of this Mac'],
   proxy: ['proxy.ts', 'proxyCommand', 'the end-to-end proxy on an employee’s machine'],
   fleet: ['fleet.ts', 'fleetCommand', 'simulate --macs N --engine llama|mlx|sim --url URL --token TOKEN'],
+  push: ['push.ts', 'pushCommand', 'import FILE | status: Apple’s push certificate'],
   'attest inspect': ['attest-inspect.ts', 'attestInspect', 'FILE: judge an attestation'],
   verify: ['verify.ts', 'verifyCommand', 'BUNDLE: check a compliance report offline'],
   'verify-receipt': ['verify-receipt.ts', 'verifyReceiptCommand', 'FILE: check the receipt of one request'],

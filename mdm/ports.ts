@@ -255,8 +255,8 @@ export type MdmDeps = {
   ca: Issuer
   /** Signs enrollment profiles; `createProfileSigner()` makes one. */
   profileSigner: Issuer
-  /** `com.apple.mgmt.…`: the subject UID of the push certificate. */
-  topic: string
+  /** `com.apple.mgmt.…`: the subject UID of the push certificate in force. Undefined: there is none, and no Mac can enroll. */
+  topic: () => string | undefined | Promise<string | undefined>
   push: Push
   enrollments: Enrollments
   commands: Commands

@@ -96,6 +96,24 @@ type Variables = z.output<typeof schema>
 
 /** Reads the environment. Throws an EnvError that lists every fault at once, each with its remedy. */
 export function readEnv(environment: Record<string, string | undefined>, cwd = process.cwd()): Env {
+  const { env, faults } = inspectEnv(environment, cwd)
+  if (faults.length > 0) throw new EnvError(faults)
+  return env
+}
+
+const STORAGE_VARIABLES = ['ESPALIER_MODE', 'DATABASE_URL', 'ESPALIER_SECRET', 'ESPALIER_PREVIOUS_SECRETS']
+
+export type StorageEnv = Pick<Env, 'mode' | 'databaseUrl' | 'secret' | 'previousSecrets'>
+
+/** For a command that works on the stored keys beside the appliance: only what that needs has to be there. Throws an EnvError. */
+export function readStorageEnv(environment: Record<string, string | undefined>): StorageEnv {
+  const { env, faults } = inspectEnv(environment, process.cwd())
+  const relevant = faults.filter(({ variable }) => STORAGE_VARIABLES.includes(variable))
+  if (relevant.length > 0) throw new EnvError(relevant)
+  return { mode: env.mode, databaseUrl: env.databaseUrl, secret: env.secret, previousSecrets: env.previousSecrets }
+}
+
+function inspectEnv(environment: Record<string, string | undefined>, cwd: string): { env: Env; faults: EnvFault[] } {
   // An empty variable, as compose files and unit files leave them, is an absent one.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
   const parsed = schema.safeParse(given)
@@ -105,8 +123,7 @@ export function readEnv(environment: Record<string, string | undefined>, cwd = p
   const env = toEnv(readable, cwd)
   const isFaulty = new Set(faults.map((fault) => fault.variable))
   faults.push(...findContradictions(readable, env).filter((fault) => !isFaulty.has(fault.variable)))
-  if (faults.length > 0) throw new EnvError(faults)
-  return env
+  return { env, faults }
 }
 
 const toFault = (issue: z.core.$ZodIssue): EnvFault => ({ variable: String(issue.path[0]), fault: 'is not valid.', remedy: issue.message })

@@ -8,14 +8,22 @@ import { createUser, findUserByEmail, setPassword } from './store/users.ts'
 
 const ADMIN_EMAIL = 'admin@espalier.local'
 
+/** `credentials`: what first-run.json holds; undefined where it was rightly deleted. `isNew`: they were made just now. */
+export type FirstOwner = { credentials: FirstRun | undefined; isNew: boolean }
+
 /**
- * The owner account and the API key of the first start, kept in first-run.json for whoever started it. Where that file is gone, so
- * is the only copy of its secrets: the owner gets new ones.
+ * The owner account and the API key of the first start, kept in first-run.json for whoever started it. In evaluation a lost file
+ * is made anew with a new password and key; in production an owner once made is never touched again.
  */
-export async function ensureFirstOwner(deps: { store: Store; clock: Clock }, at: { dataDir: string; url: string }): Promise<FirstRun> {
+export async function ensureFirstOwner(
+  deps: { store: Store; clock: Clock },
+  at: { dataDir: string; url: string; mode: 'evaluation' | 'production' },
+): Promise<FirstOwner> {
   const kept = readFirstRun(at.dataDir)
   const owner = await findUserByEmail(deps.store, ADMIN_EMAIL)
-  if (kept !== undefined && owner !== undefined) return keepUrl(kept, at)
+  if (owner !== undefined && (kept !== undefined || at.mode === 'production')) {
+    return { credentials: kept && keepUrl(kept, at), isNew: false }
+  }
   const adminPassword = makePassword()
   const passwordHash = await hashPassword(adminPassword)
   const user =
@@ -25,7 +33,7 @@ export async function ensureFirstOwner(deps: { store: Store; clock: Clock }, at:
   const { key } = await createApiKey(deps, { owner: user, name: 'First run', scopes: ALL_SCOPES, expiresAt: null })
   const firstRun = { url: at.url, adminEmail: ADMIN_EMAIL, adminPassword, apiKey: key }
   writeFirstRun(at.dataDir, firstRun)
-  return firstRun
+  return { credentials: firstRun, isNew: true }
 }
 
 /** The port may have changed since. */

@@ -12,7 +12,7 @@ import { lockDataDirectory } from './data-lock.ts'
 import { type Database, openDatabase } from './database.ts'
 import type { Env } from './env.ts'
 import { startSoftwareFleet } from './evaluation.ts'
-import { ensureFirstOwner } from './first-owner.ts'
+import { ensureFirstOwner, type FirstOwner } from './first-owner.ts'
 import { readFleetAttestation } from './fleet/attestation-feed.ts'
 import { createFleet } from './fleet/create-fleet.ts'
 import { inviteMac } from './fleet/inventory.ts'
@@ -26,21 +26,25 @@ import { loadInstallationKeys } from './installation-keys.ts'
 import { startJobs } from './jobs.ts'
 import { createLog, type Log } from './log.ts'
 import { createMdmService } from './mdm-service.ts'
+import { watchPushExpiry } from './push-expiry.ts'
 import { createQueue } from './scheduler/queue.ts'
 import { createSecretBox, readOrMakeSecret } from './secrets.ts'
 import { type StopStep, stopInOrder } from './shutdown.ts'
 import { createStore } from './store/client.ts'
+import { createStoredPush } from './stored-push.ts'
 import { chooseTrustDomain } from './trust-domain.ts'
 import { openJournal } from './usage/journal.ts'
 import { createMeter } from './usage/meter.ts'
 import { createInferenceMetrics } from './usage/metrics.ts'
 import { VERSION } from './version.ts'
 
+export type Ready = { url: string; mode: Env['mode'] } & FirstOwner
+
 export type ServeOptions = {
   /** Next's development server instead of the built console. */
   dev: boolean
   /** Called once requests are accepted. */
-  onReady(summary: { url: string; adminEmail: string; adminPassword: string; apiKey: string }): void
+  onReady(summary: Ready): void
 }
 
 /**
@@ -73,7 +77,7 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
   const secrets = createSecretBox(env.secret ?? readOrMakeSecret(env.dataDir), env.previousSecrets)
   const keys = await loadInstallationKeys({ store, secrets, clock, organization: ORGANIZATION })
   const trust = await chooseTrustDomain(env)
-  const firstRun = await ensureFirstOwner({ store, clock }, { dataDir: env.dataDir, url: env.publicUrl })
+  const owner = await ensureFirstOwner({ store, clock }, { dataDir: env.dataDir, url: env.publicUrl, mode: env.mode })
   await publish(env, { logKeyPem: keys.logKeyPublicPem, evaluationRootPem: trust.evaluationRootPem })
 
   const policy = defaultPolicy({ mode: env.mode, agentVersion: VERSION })
@@ -85,9 +89,15 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
     policy: () => policy,
     mdm: () => mdm,
   })
-  const mdm: Mdm = createMdmService({ env, store, clock, keys, trust, events: fleet.mdmEvents, organization: ORGANIZATION, log })
-
   const metrics = new Metrics()
+  const storedPush = createStoredPush({ store, secrets, clock })
+  if (env.mode === 'production') await watchPushExpiry({ push: storedPush, metrics, clock, log })
+  const mdm: Mdm = createMdmService({
+    ...{ env, store, secrets, clock, keys, trust, storedPush, log },
+    events: fleet.mdmEvents,
+    organization: ORGANIZATION,
+  })
+
   const journal = await openJournal(join(env.dataDir, 'usage.journal'))
   const meter = createMeter({ store, journal, clock, log })
   stop.unshift({ name: 'usage records', deadlineMs: 10_000, stop: () => meter.close(AbortSignal.timeout(5_000)) })
@@ -132,8 +142,8 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
     { name: 'waiting requests', deadlineMs: 1_000, stop: () => queue.close() },
     { name: 'agents', deadlineMs: 10_000, stop: () => registry.drainAll('the appliance stops', AbortSignal.timeout(5_000)) },
   )
-  startEvaluationFleet({ env, log, stop, apiKey: firstRun.apiKey })
-  options.onReady(firstRun)
+  if (owner.credentials !== undefined) startEvaluationFleet({ env, log, stop, apiKey: owner.credentials.apiKey })
+  options.onReady({ url: env.publicUrl, mode: env.mode, ...owner })
 }
 
 const ORGANIZATION = 'Espalier'

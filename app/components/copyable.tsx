@@ -44,7 +44,7 @@ export function Id({ value, what, keep = 6, className }: { value: string; what: 
       onClick={copy}
       title={`${value}\nClick to copy`}
       className={cn(
-        'group -mx-1 inline-flex max-w-[calc(100%+0.5rem)] items-center gap-1 rounded-sm px-1 font-mono text-xs text-ink-2 hover:bg-hover hover:text-ink',
+        'group -mx-1 inline-flex min-h-6 max-w-[calc(100%+0.5rem)] items-center gap-1 rounded-sm px-1 font-mono text-xs text-ink-2 hover:bg-hover hover:text-ink',
         className,
       )}
     >

@@ -59,7 +59,7 @@ function Row({ mac }: { mac: MacRow }) {
       }}
     >
       <td className="px-4 py-2">
-        <Link href={href} className="font-medium hover:underline">
+        <Link href={href} className="inline-flex min-h-6 items-center font-medium hover:underline">
           {mac.name ?? 'Not yet named'}
         </Link>
         <div>

@@ -3,6 +3,9 @@ import { useRef, useState } from 'react'
 import { failureOf } from '../api.ts'
 import { ChatError, type ChatTurn, type Provenance, streamChat } from './stream-chat.ts'
 
+/** A rate over fewer tokens says more about the network than about the model. */
+const FEWEST_TOKENS_FOR_A_SPEED = 8
+
 export type Answer = {
   id: number
   prompt: string
@@ -70,7 +73,8 @@ async function follow(request: Parameters<typeof streamChat>[0], signal: AbortSi
     if (event.type === 'usage' && firstAt !== undefined) {
       const seconds = (performance.now() - firstAt) / 1000
       // The first token marks the start of the clock, so it is not counted.
-      if (event.completionTokens > 1 && seconds > 0) change(() => ({ tokensPerSecond: (event.completionTokens - 1) / seconds }))
+      if (event.completionTokens >= FEWEST_TOKENS_FOR_A_SPEED && seconds > 0)
+        change(() => ({ tokensPerSecond: (event.completionTokens - 1) / seconds }))
     }
   }
 }

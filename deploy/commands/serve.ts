@@ -1,5 +1,5 @@
 import { EnvError, readEnv } from '../../server/env.ts'
-import { serve } from '../../server/main.ts'
+import { type Ready, serve } from '../../server/main.ts'
 import { signalToStop } from '../../server/shutdown.ts'
 
 /** `espalier serve`: the appliance, until SIGINT or SIGTERM. `--dev` serves the console with hot reload. */
@@ -18,13 +18,16 @@ export async function serveCommand(argv: string[]): Promise<number> {
   }
 }
 
-function introduce(first: { url: string; adminEmail: string; adminPassword: string; apiKey: string }): void {
-  const lines = [
-    'Espalier is ready.',
-    '',
-    `  Console   ${first.url}`,
-    `  Sign in   ${first.adminEmail}   ${first.adminPassword}`,
-    `  API key   ${first.apiKey}   (base URL ${first.url}/v1)`,
-  ]
-  console.log(`\n${lines.join('\n')}\n`)
+/** In production the secrets stay in first-run.json: what is printed ends in journals and log collectors. */
+function introduce({ url, mode, credentials, isNew }: Ready): void {
+  const secrets =
+    mode === 'evaluation' && credentials !== undefined
+      ? [
+          `  Sign in   ${credentials.adminEmail}   ${credentials.adminPassword}`,
+          `  API key   ${credentials.apiKey}   (base URL ${url}/v1)`,
+        ]
+      : isNew
+        ? ['  The first password and API key are in first-run.json in the data folder. Keep them elsewhere, then delete that file.']
+        : []
+  console.log(`\n${['Espalier is ready.', '', `  Console   ${url}`, ...secrets].join('\n')}\n`)
 }

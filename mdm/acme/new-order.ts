@@ -46,16 +46,15 @@ function readIdentifier(payload: Record<string, unknown>): string {
   return identifier.value
 }
 
-/** The enrollment whose ClientIdentifier this is, while it may still be used. The same answer for unknown, used and expired. */
+/**
+ * The enrollment whose ClientIdentifier this is, while it may still be used. The same answer for unknown, used and expired, and no
+ * event: an old profile in somebody's Downloads must not speak about a Mac that has enrolled with it long ago.
+ */
 export async function openEnrollment(deps: MdmDeps, identifier: string, now: Date): Promise<Enrollment> {
   const enrollment = await deps.enrollments.findByClientIdentifier(sha256(identifier))
   const fault = enrollment === undefined ? 'unknown' : clientIdentifierFault(enrollment, now)
   if (enrollment === undefined || fault !== undefined) {
     deps.log?.warn({ enrollmentId: enrollment?.id, fault }, 'ACME identifier rejected')
-    if (enrollment !== undefined && fault !== undefined) {
-      const { id: enrollmentId, macId, serial } = enrollment
-      await deps.events.onAcmeRefused({ enrollmentId, macId, serial, reasons: [fault], attObj: undefined, at: now })
-    }
     throw new AcmeProblem('rejectedIdentifier', 'this identifier is unknown, used or expired')
   }
   return enrollment

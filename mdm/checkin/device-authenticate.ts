@@ -9,13 +9,14 @@ import type { CheckinHandler } from './context.ts'
  * listener holds (tickets, agent keys).
  */
 export const deviceAuthenticate: CheckinHandler = async ({ deps }, { enrollment, message, now }) => {
-  if (stringAt(message, 'Topic') !== deps.topic) return refusal(401, 'TOPIC_MISMATCH')
+  const topic = await deps.topic()
+  if (topic === undefined || stringAt(message, 'Topic') !== topic) return refusal(401, 'TOPIC_MISMATCH')
   if (stringAt(message, 'SerialNumber') !== enrollment.serial) {
     deps.log?.warn({ enrollmentId: enrollment.id }, 'Authenticate with another serial number')
     return refusal(401, 'SERIAL_MISMATCH')
   }
   const device = facts(message)
-  const stands = await deps.enrollments.authenticate({ id: enrollment.id, udid: device.udid, topic: deps.topic, at: now })
+  const stands = await deps.enrollments.authenticate({ id: enrollment.id, udid: device.udid, topic, at: now })
   if (!stands) return refusal(410, 'ENROLLMENT_ENDED')
   await deps.events.onAuthenticate({
     enrollmentId: enrollment.id,

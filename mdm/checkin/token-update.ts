@@ -13,7 +13,8 @@ const MAX_MAGIC_LENGTH = 256
 export const tokenUpdate: CheckinHandler = async ({ deps, wakeSoon }, { enrollment, message, now }) => {
   // A user's token must never enroll the device or replace its token.
   if (message.has('UserID')) return emptyReply()
-  if (stringAt(message, 'Topic') !== deps.topic) return refusal(400, 'TOPIC_MISMATCH')
+  const topic = await deps.topic()
+  if (topic === undefined || stringAt(message, 'Topic') !== topic) return refusal(400, 'TOPIC_MISMATCH')
   const token = dataAt(message, 'Token')
   const magic = stringAt(message, 'PushMagic')
   if (token === undefined || token.length === 0 || token.length > MAX_TOKEN_BYTES) return refusal(400, 'TOKEN_MALFORMED')

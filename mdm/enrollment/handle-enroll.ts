@@ -16,9 +16,13 @@ export async function handleEnroll(deps: MdmDeps, request: RawRequest): Promise<
   const code = request.path.split('/')[2] ?? ''
   const enrollment = CODE.test(code) ? await deps.enrollments.findByLink(sha256(code)) : undefined
   if (enrollment === undefined) return refusal(404, 'LINK_UNKNOWN')
+  const topic = await deps.topic()
+  // A Mac keeps the topic of its profile for as long as it is enrolled.
+  if (topic === undefined) return refusal(503, 'NO_PUSH_CERTIFICATE')
   const now = deps.clock.now()
   const clientIdentifier = randomWord(deps.random, CLIENT_IDENTIFIER_BYTES)
-  const profile = await signContent(writePlistBytes(enrollmentProfile(deps, { id: enrollment.id, clientIdentifier })), deps.profileSigner)
+  const unsigned = writePlistBytes(enrollmentProfile(deps, { id: enrollment.id, clientIdentifier, topic }))
+  const profile = await signContent(unsigned, deps.profileSigner)
   const isIssued = await deps.enrollments.issueProfile({
     id: enrollment.id,
     clientIdentifierHash: sha256(clientIdentifier),

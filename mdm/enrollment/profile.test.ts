@@ -9,7 +9,7 @@ test('the rights are the 5395 of the reference', () => expect(ACCESS_RIGHTS).toB
 
 test('the profile asks for a hardware-bound, attested P-384 identity and for signed messages', async () => {
   const { deps } = await createTestInstallation(createMemoryPorts())
-  const profile = enrollmentProfile(deps, { id: 'E-1', clientIdentifier: 'once' })
+  const profile = enrollmentProfile(deps, { id: 'E-1', clientIdentifier: 'once', topic: TOPIC })
   const [acme, mdm] = arrayAt(profile, 'PayloadContent') as PlistDict[]
   expect(Object.fromEntries(acme ?? [])).toMatchObject({
     PayloadType: 'com.apple.security.acme',

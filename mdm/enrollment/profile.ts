@@ -14,7 +14,7 @@ const USAGE_SIGN = 1n
 const SERVER_CAPABILITIES = ['com.apple.mdm.per-user-connections']
 
 /** The enrollment profile of one Mac: an ACME identity attested by Apple, and MDM under that identity. */
-export function enrollmentProfile(deps: MdmDeps, enrollment: { id: string; clientIdentifier: string }): PlistDict {
+export function enrollmentProfile(deps: MdmDeps, enrollment: { id: string; clientIdentifier: string; topic: string }): PlistDict {
   const identityUuid = randomUuid(deps.random)
   const base = `${new URL(deps.publicUrl).hostname}.enrollment`
   return plistDict({
@@ -26,7 +26,10 @@ export function enrollmentProfile(deps: MdmDeps, enrollment: { id: string; clien
     PayloadOrganization: deps.organization,
     PayloadDisplayName: `${deps.organization} device management`,
     PayloadDescription: `Lets ${deps.organization} manage this Mac and check with Apple that it is genuine and securely started.`,
-    PayloadContent: [acmePayload(deps, { ...enrollment, base, identityUuid }), mdmPayload(deps, { base, identityUuid })],
+    PayloadContent: [
+      acmePayload(deps, { ...enrollment, base, identityUuid }),
+      mdmPayload(deps, { topic: enrollment.topic, base, identityUuid }),
+    ],
   })
 }
 
@@ -52,7 +55,7 @@ function acmePayload(deps: MdmDeps, options: { id: string; clientIdentifier: str
   })
 }
 
-function mdmPayload(deps: MdmDeps, options: { base: string; identityUuid: string }): PlistDict {
+function mdmPayload(deps: MdmDeps, options: { topic: string; base: string; identityUuid: string }): PlistDict {
   return plistDict({
     PayloadType: 'com.apple.mdm',
     PayloadVersion: 1n,
@@ -60,7 +63,7 @@ function mdmPayload(deps: MdmDeps, options: { base: string; identityUuid: string
     PayloadUUID: randomUuid(deps.random),
     PayloadDisplayName: 'Device management',
     IdentityCertificateUUID: options.identityUuid,
-    Topic: deps.topic,
+    Topic: options.topic,
     ServerURL: `${deps.publicUrl}/mdm/connect`,
     CheckInURL: `${deps.publicUrl}/mdm/checkin`,
     SignMessage: true,

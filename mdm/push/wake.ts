@@ -3,14 +3,10 @@ import type { MdmDeps, WakeResult } from '../ports.ts'
 /** Pushes to one Mac. A push says nothing but "come": what the Mac then hears it hears over its own signed channel. */
 export async function wake(deps: MdmDeps, enrollmentId: string): Promise<WakeResult> {
   const enrollment = await deps.enrollments.find(enrollmentId)
-  if (enrollment?.state !== 'enrolled' || enrollment.pushToken === undefined || enrollment.pushMagic === undefined) {
-    return { status: 'no_token' }
-  }
-  const result = await deps.push.send({
-    token: enrollment.pushToken,
-    pushMagic: enrollment.pushMagic,
-    topic: enrollment.topic ?? deps.topic,
-  })
+  if (enrollment?.state !== 'enrolled') return { status: 'no_token' }
+  const { pushToken, pushMagic, topic } = enrollment
+  if (pushToken === undefined || pushMagic === undefined || topic === undefined) return { status: 'no_token' }
+  const result = await deps.push.send({ token: pushToken, pushMagic, topic })
   if (result.status !== 'delivered') deps.log?.warn({ enrollmentId, result }, 'a push was not delivered')
   return result
 }

@@ -4,7 +4,7 @@ import { removeProfile } from '../commands/remove-profile.ts'
 import { securityInfo } from '../commands/security-info.ts'
 import { CommandRefused } from '../create-mdm.ts'
 import { dataAt, plistDict } from '../plist/value.ts'
-import { createTestInstallation, type Ports, type TestInstallation } from './test-installation.ts'
+import { createTestInstallation, type Ports, type TestInstallation, TOPIC } from './test-installation.ts'
 
 const HOUR_MS = 3600_000
 const DAY_MS = 24 * HOUR_MS
@@ -56,8 +56,9 @@ export function describeJourney(name: string, open: () => Promise<PortsUnderTest
       await expect(mac.obtainIdentity(first)).rejects.toThrow()
       await mac.obtainIdentity(second)
       expect(await mac.fetchProfile(code)).toEqual({ status: 410 })
-      await expect(mac.obtainIdentity(second)).rejects.toThrow()
-      expect(here.eventsNamed('onAcmeRefused').map(({ reasons }) => reasons)).toEqual([['CLIENT_ID_REUSED']])
+      await expect(mac.obtainIdentity(second)).rejects.toThrow('rejectedIdentifier')
+      // Whoever finds an old profile may not speak about the Mac that enrolled with it.
+      expect(here.eventsNamed('onAcmeRefused')).toEqual([])
     })
 
     test('a link ends with its time, and with a newer link for the same Mac', async () => {
@@ -75,8 +76,8 @@ export function describeJourney(name: string, open: () => Promise<PortsUnderTest
       const profile = await mac.fetchProfile((await invite('C02AAA')).code)
       if (!('plist' in profile)) throw new Error('no profile')
       here.advance(DAY_MS + 1)
-      await expect(mac.obtainIdentity(profile)).rejects.toThrow()
-      expect(here.eventsNamed('onAcmeRefused')[0]?.reasons).toEqual(['CLIENT_ID_EXPIRED'])
+      await expect(mac.obtainIdentity(profile)).rejects.toThrow('rejectedIdentifier')
+      expect(here.eventsNamed('onAcmeRefused')).toEqual([])
     })
 
     test('commands go out in order, one for each reply, and answers come in', async () => {
@@ -259,7 +260,7 @@ export function describeJourney(name: string, open: () => Promise<PortsUnderTest
       const [a, b] = [here.mac('C02AAA'), here.mac('C02BBB')]
       await here.enroll(a)
       const enrollmentOfB = await here.enroll(b)
-      expect((await a.checkin({ MessageType: 'CheckOut', Topic: here.deps.topic })).status).toBe(200)
+      expect((await a.checkin({ MessageType: 'CheckOut', Topic: TOPIC })).status).toBe(200)
       expect(here.eventsNamed('onCheckOut')).toHaveLength(1)
       expect((await a.authenticate()).status).toBe(410)
       expect(await here.mdm.end(enrollmentOfB)).toBe(true)

@@ -50,7 +50,7 @@ export async function createTestInstallation(
     clock: { now: () => now },
     random: (length) => webcrypto.getRandomValues(new Uint8Array(length)),
     ...(await issuers),
-    topic: TOPIC,
+    topic: () => TOPIC,
     push: {
       send: async ({ pushMagic }): Promise<PushResult> => {
         pushes.push({ pushMagic })

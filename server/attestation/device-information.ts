@@ -17,7 +17,7 @@ export function parseDeviceInformation(bytes: Uint8Array): ParsedDeviceInformati
   return plist.ok ? readDeviceInformation(plist.value) : { ok: false, detail: plist.detail }
 }
 
-export function readDeviceInformation(plist: PlistDict): ParsedDeviceInformation {
+function readDeviceInformation(plist: PlistDict): ParsedDeviceInformation {
   const responses = dictAt(plist, 'QueryResponses')
   if (responses === undefined) return { ok: false, detail: 'it has no QueryResponses' }
   const chain = arrayAt(responses, 'DevicePropertiesAttestation')

@@ -9,6 +9,12 @@ const Id = z.string().min(1).max(200)
 export const AuditEvent = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('installation.created'), subject: Id, detail: z.strictObject({ mode: z.string() }) }),
   z.strictObject({ type: z.literal('key.created'), subject: Id, detail: z.strictObject({ name: z.string() }) }),
+  z.strictObject({
+    type: z.literal('push-certificate.installed'),
+    subject: Id,
+    /** `replaced`: the SHA-256 of the certificate that stood before. */
+    detail: z.strictObject({ topic: z.string(), sha256: z.string(), expiresAt: z.iso.datetime(), replaced: z.string().nullable() }),
+  }),
   z.strictObject({ type: z.literal('mac.invited'), subject: Id, detail: z.strictObject({ enrollment: Id }) }),
   z.strictObject({ type: z.literal('mac.enrolled'), subject: Id, detail: z.strictObject({ enrollment: Id }) }),
   z.strictObject({ type: z.literal('mac.unenrolled'), subject: Id, detail: z.strictObject({ enrollment: Id }) }),

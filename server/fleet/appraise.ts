@@ -7,7 +7,7 @@ import { HARD_MAX_EVIDENCE_AGE_MS, type Policy } from '../attestation/policy.ts'
 import type { TrustAnchors } from '../attestation/roots.ts'
 import type { Clock } from '../clock.ts'
 import { findAgentKey } from '../store/agent-keys.ts'
-import { findLatestAttestation, listNonces } from '../store/attestations.ts'
+import { findLatestAttestation, listLatestAttestations, listNonces, type NonceRow } from '../store/attestations.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { Store } from '../store/client.ts'
 import { findIdentityOrder, findLivingEnrollment, type LivingEnrollment } from '../store/enrollment-lookup.ts'
@@ -15,6 +15,7 @@ import { appendMacEvent } from '../store/mac-events.ts'
 import { findMac, type MacRow } from '../store/macs.ts'
 import { findLatestSecurityInfo } from '../store/security-infos.ts'
 import { appendVerdict, findLatestVerdict, type VerdictRow } from '../store/verdicts.ts'
+import { chooseAttestation } from './choose-attestation.ts'
 import type { LiveSession, LiveSessions } from './live-sessions.ts'
 import { oneAtATime } from './one-at-a-time.ts'
 import type { SessionControl } from './ports.ts'
@@ -31,7 +32,10 @@ export type AppraiserDeps = {
 export interface Appraiser {
   /** Judges a Mac by all evidence at hand, stores the verdict if it differs from the last, and tells the Mac's session. */
   appraise(mac: MacId): Promise<void>
-  /** An enrollment that Apple's attestation refused: the Mac's verdict names just those reasons. */
+  /**
+   * An enrollment that Apple's attestation refused: the Mac's verdict names just those reasons, unless the Mac is enrolled already
+   * and judged by what it has proved.
+   */
   acmeRefused(mac: MacId, reasons: readonly string[]): Promise<void>
   /** The decision of this moment, stored nowhere. Undefined for a Mac that has not enrolled yet. */
   judge(mac: MacId): Promise<TrustDecision | undefined>
@@ -42,7 +46,7 @@ export function createAppraiser(deps: AppraiserDeps): Appraiser {
   const inTurn = oneAtATime<MacId>()
   return {
     appraise: (mac) => inTurn(mac, () => appraiseNow(deps, mac)),
-    acmeRefused: (mac, reasons) => inTurn(mac, () => storeRefusal(deps, mac, reasons)),
+    acmeRefused: (mac, reasons) => inTurn(mac, () => refuseUnenrolled(deps, mac, reasons)),
     judge: async (mac) => {
       const evidence = await gather(deps, mac)
       return evidence?.enrollment?.isEnrolled === true ? decideTrust(evidence, deps.policy(), deps.clock.now()) : undefined
@@ -60,9 +64,10 @@ async function appraiseNow(deps: AppraiserDeps, mac: MacId): Promise<void> {
   tellSession(deps, mac, decision, evidence)
 }
 
-/** A Mac that is still on its way through enrollment has no verdict; one that was judged before always gets one. */
+/** A Mac that is still on its way through enrollment has no verdict; one that was trusted before, or has left, always gets one. */
 function isToBeJudged({ mac, enrollment }: TrustEvidence, last: VerdictRow | undefined): boolean {
-  return enrollment?.isEnrolled === true || last?.trust === 'trusted' || mac.isRevoked || mac.quarantine !== undefined
+  const hasLeft = enrollment === undefined && last !== undefined
+  return enrollment?.isEnrolled === true || hasLeft || last?.trust === 'trusted' || mac.isRevoked || mac.quarantine !== undefined
 }
 
 function isNews(decision: TrustDecision, last: VerdictRow | undefined, policyVersion: number): boolean {
@@ -103,6 +108,13 @@ function tellSession(deps: AppraiserDeps, mac: MacId, decision: TrustDecision, {
   }
 }
 
+async function refuseUnenrolled(deps: AppraiserDeps, mac: MacId, reasons: readonly string[]): Promise<void> {
+  if ((await findLivingEnrollment(deps.store, mac))?.state === 'enrolled') return
+  const last = await findLatestVerdict(deps.store, mac)
+  if (last?.trust === 'refused' && last.reasons.join() === reasons.join()) return
+  await storeRefusal(deps, mac, reasons)
+}
+
 async function storeRefusal(deps: AppraiserDeps, mac: MacId, reasons: readonly string[]): Promise<void> {
   const at = deps.clock.now()
   await deps.store.$transaction(async (tx) => {
@@ -123,11 +135,8 @@ async function gather(deps: AppraiserDeps, id: MacId): Promise<TrustEvidence | u
   if (mac === undefined) return undefined
   const enrollment = await findLivingEnrollment(deps.store, id)
   const since = new Date(deps.clock.now().getTime() - 2 * HARD_MAX_EVIDENCE_AGE_MS)
-  const [underEnrollment, nonces, key] = await Promise.all([
-    enrollment === undefined ? NOTHING : gatherUnder(deps.store, enrollment),
-    listNonces(deps.store, id, since),
-    findAgentKey(deps.store, id),
-  ])
+  const [nonces, key] = await Promise.all([listNonces(deps.store, id, since), findAgentKey(deps.store, id)])
+  const underEnrollment = enrollment === undefined ? NOTHING : await gatherUnder(deps.store, enrollment, { nonces, boundKey: key?.spki })
   const live = deps.live.find(id)
   return {
     anchors: deps.anchors,
@@ -139,16 +148,24 @@ async function gather(deps: AppraiserDeps, id: MacId): Promise<TrustEvidence | u
   }
 }
 
+/** Apple gives one new answer in seven days; evidence older than eight counts for nothing. */
+const ANSWERS_LOOKED_AT = 8
+
 type UnderEnrollment = Pick<TrustEvidence, 'enrollment' | 'channel' | 'device' | 'securityInfo'>
 const NOTHING: UnderEnrollment = { enrollment: undefined, channel: undefined, device: undefined, securityInfo: undefined }
 
-async function gatherUnder(store: Store, enrollment: LivingEnrollment): Promise<UnderEnrollment> {
-  const [acme, order, device, securityInfo] = await Promise.all([
+async function gatherUnder(
+  store: Store,
+  enrollment: LivingEnrollment,
+  about: { nonces: readonly NonceRow[]; boundKey: Uint8Array | undefined },
+): Promise<UnderEnrollment> {
+  const [acme, order, answers, securityInfo] = await Promise.all([
     findLatestAttestation(store, enrollment.id, 'acme'),
     findIdentityOrder(store, enrollment.id),
-    findLatestAttestation(store, enrollment.id, 'device_information'),
+    listLatestAttestations(store, { enrollmentId: enrollment.id, source: 'device_information', limit: ANSWERS_LOOKED_AT }),
     findLatestSecurityInfo(store, enrollment.id),
   ])
+  const device = chooseAttestation(answers, about.nonces, about.boundKey)
   return {
     enrollment: {
       id: enrollment.id,

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts'
 import { findLatestAttestation } from '../store/attestations.ts'
 import type { Store } from '../store/client.ts'
 import { findLivingEnrollment } from '../store/enrollment-lookup.ts'
-import { listMacs } from '../store/macs.ts'
+import { listMacs, type MacRow } from '../store/macs.ts'
 import { listLatestVerdicts, type VerdictRow } from '../store/verdicts.ts'
 
 /** One Mac in `GET /v1/fleet/attestation`. */
@@ -28,24 +28,30 @@ export async function readFleetAttestation(
   const now = deps.clock.now()
   const [macs, verdicts] = await Promise.all([listMacs(deps.store), listLatestVerdicts(deps.store)])
   const byMac = new Map(verdicts.map((verdict) => [verdict.macId, verdict]))
-  const rows = macs.map((mac) => standing(mac.id, byMac.get(mac.id), now))
+  const rows = macs.map((mac) => standing(mac, byMac.get(mac.id), now))
   return { macs: caller.mayReadEvidence ? await Promise.all(rows.map((row) => withChains(deps.store, row))) : rows }
 }
 
-function standing(mac: MacId, verdict: VerdictRow | undefined, now: Date): MacAttestation {
+function standing({ id: mac, revokedAt }: MacRow, verdict: VerdictRow | undefined, now: Date): MacAttestation {
   if (verdict === undefined) {
     return { mac, trust: 'refused', reasons: ['NOT_ENROLLED'], evidenceDigest: null, evidenceAge: null, keyBinding: null }
   }
-  const isOver = verdict.until !== null && verdict.until <= now
-  const isTrusted = verdict.trust === 'trusted' && !isOver
+  const reasons = reasonsNow(verdict, { isRevoked: revokedAt !== null, now })
   return {
     mac,
-    trust: isTrusted ? 'trusted' : 'refused',
-    reasons: verdict.trust === 'trusted' && isOver ? ['ATTESTATION_STALE'] : verdict.reasons,
+    trust: reasons.length === 0 ? 'trusted' : 'refused',
+    reasons,
     evidenceDigest: verdict.evidenceDigest === null ? null : hex(verdict.evidenceDigest),
     evidenceAge: verdict.evidenceAt === null ? null : Math.max(0, Math.floor((now.getTime() - verdict.evidenceAt.getTime()) / 1000)),
     keyBinding: verdict.keyBinding,
   }
+}
+
+/** A verdict may have run out, and a revocation counts before a verdict says so. */
+function reasonsNow(verdict: VerdictRow, { isRevoked, now }: { isRevoked: boolean; now: Date }): readonly string[] {
+  if (verdict.trust !== 'trusted') return verdict.reasons
+  if (isRevoked) return ['MAC_REVOKED']
+  return verdict.until !== null && now < verdict.until ? [] : ['ATTESTATION_STALE']
 }
 
 async function withChains(store: Store, row: MacAttestation): Promise<MacAttestation> {

@@ -5,7 +5,8 @@ import { bindProof } from '#protocol/statements'
 import { bindAgentKey, findAgentKey } from '../store/agent-keys.ts'
 import { wasAskedAbout } from '../store/attestations.ts'
 import { appendAudit } from '../store/audit.ts'
-import { findLivingEnrollment } from '../store/enrollment-lookup.ts'
+import { Undo, undoable } from '../store/client.ts'
+import { findLivingEnrollment, holdEnrolled } from '../store/enrollment-lookup.ts'
 import { appendMacEvent } from '../store/mac-events.ts'
 import { findMacBySerial, markSoftwareMac, quarantineMac } from '../store/macs.ts'
 import { burnTicket, findOpenTicket, findTicket } from '../store/tickets.ts'
@@ -50,10 +51,13 @@ export function createFleetDesk(deps: DeskDeps): FleetDesk {
 async function identify(deps: DeskDeps, hello: { serial: string; agentKey: Uint8Array }): Promise<Identified | undefined> {
   const mac = await findMacBySerial(deps.store, hello.serial)
   if (mac === undefined || mac.revokedAt !== null) return undefined
-  const bound = await findAgentKey(deps.store, mac.id)
-  if (bound !== undefined && isEqual(bound.spki, hello.agentKey)) return { mac: mac.id, key: { state: 'bound' } }
   const enrollment = await findLivingEnrollment(deps.store, mac.id)
   if (enrollment?.state !== 'enrolled') return { mac: mac.id, key: { state: 'none' } }
+  const key = await findAgentKey(deps.store, mac.id)
+  const bound = key?.enrollmentId === enrollment.id ? key : undefined
+  if (bound !== undefined && isEqual(bound.spki, hello.agentKey)) return { mac: mac.id, key: { state: 'bound' } }
+  // While the bound key answers for this Mac, nobody else gets so far as a ticket: a serial number is no secret.
+  if (bound !== undefined && deps.live.find(mac.id)?.isLost === false) return { mac: mac.id, key: { state: 'none' } }
   await issueTicket(deps, { mac: mac.id, enrollmentId: enrollment.id })
   const ticket = await findOpenTicket(deps.store, enrollment.id, deps.clock.now())
   return { mac: mac.id, key: ticket?.deliveredAt ? { state: 'ticket', ticketId: ticket.id } : { state: 'none' } }
@@ -66,10 +70,11 @@ async function proveTicket(deps: DeskDeps, proof: Parameters<FleetDesk['proveTic
   if (ticket === undefined || ticket.macId !== proof.mac || ticket.envelope === null) return false
   const secret = deps.secrets.open(ticketName(ticket.id), ticket.envelope)
   if (!isEqual(bindProof({ ...proof, ticket: secret }), proof.hmac)) return false
-  const isBound = await deps.store.$transaction(async (tx) => {
-    if (!(await burnTicket(tx, ticket.id, now))) return false
+  const isBound = await undoable(deps.store, async (tx) => {
+    if (!(await holdEnrolled(tx, ticket.enrollmentId))) throw new Undo()
+    if (!(await burnTicket(tx, ticket.id, now))) throw new Undo()
     const key = { mac: proof.mac, enrollmentId: ticket.enrollmentId, spki: proof.agentKey, ticketId: ticket.id, provedAt: now }
-    if (!(await bindAgentKey(tx, key))) return false
+    if (!(await bindAgentKey(tx, key))) throw new Undo()
     const keySha256 = createHash('sha256').update(proof.agentKey).digest('hex')
     await appendMacEvent(tx, proof.mac, { type: 'key-bound', keySha256 }, now)
     await appendAudit(
@@ -77,7 +82,6 @@ async function proveTicket(deps: DeskDeps, proof: Parameters<FleetDesk['proveTic
       { type: 'agent-key.bound', subject: proof.mac, detail: { keySha256, ticket: ticket.id } },
       { actor: `mac:${proof.mac}`, at: now },
     )
-    return true
   })
   if (!isBound) return false
   await withdrawTicket(deps, ticket.enrollmentId)

@@ -8,11 +8,19 @@ export type GatewayEvent =
   | { type: 'liveness-lost'; session: SessionId; mac: MacId; reason: string }
   /** A key configuration that was not taken. */
   | { type: 'refused'; session: SessionId; mac: MacId; reason: string }
-  | { type: 'upgrade-refused'; reason: 'not_found' | 'too_many_sockets' | 'draining' }
+  | { type: 'upgrade-refused'; reason: 'not_found' | 'draining' }
+  /** The places for sockets that have proved nothing had run out. */
+  | { type: 'stranger-evicted' }
   | { type: 'socket-error'; session: SessionId; error: unknown }
   | { type: 'desk-failed'; session: SessionId; mac: MacId | undefined; error: unknown }
 
-const DESERVES_A_LOOK = new Set<GatewayEvent['type']>(['liveness-lost', 'socket-error', 'desk-failed', 'upgrade-refused'])
+const DESERVES_A_LOOK = new Set<GatewayEvent['type']>([
+  'liveness-lost',
+  'socket-error',
+  'desk-failed',
+  'upgrade-refused',
+  'stranger-evicted',
+])
 
 export function logGatewayEvent(
   log: { debug(fields: object, message: string): void; warn(fields: object, message: string): void },

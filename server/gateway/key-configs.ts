@@ -22,7 +22,7 @@ type JudgedKeyConfig = { ok: true; active: ActiveKeyConfig } | { ok: false; reas
 /** An old configuration lives this long after a change: requests sealed to it are on their way. */
 const PREVIOUS_LIFE_MS = 10 * 60_000
 /** How far a Mac's clock may be ahead of ours. */
-export const CLOCK_SKEW_MS = 2 * 60_000
+const CLOCK_SKEW_MS = 2 * 60_000
 const X25519_KEY_BYTES = 32
 
 export function judgeKeyConfig(

@@ -1,14 +1,14 @@
 import type { WebSocket } from 'ws'
 import type { MacId } from '#protocol/ids'
 import type { Clock } from '../clock.ts'
-import type { FleetDesk, SessionControl, SessionReader, SessionVerdict, SessionView } from '../fleet/ports.ts'
+import type { FleetDesk, SessionControl, SessionReader, SessionVerdict } from '../fleet/ports.ts'
 import type { Fleet } from '../inference/ports.ts'
 import { createChangeSignal } from './change-signal.ts'
 import { CLOSE } from './close-codes.ts'
 import type { GatewayEvent } from './events.ts'
+import { isRoutable } from './routable.ts'
 import { type AgentSession, runSession, type SessionHost } from './session.ts'
 import { DEFAULT_TIMING, type SessionTiming } from './session-timers.ts'
-import { isRoutable } from './session-view.ts'
 
 /** Owns every agent's session: the live one of each Mac, and those that have not proved whose they are. */
 export interface Registry extends Fleet, SessionControl, SessionReader {
@@ -64,16 +64,6 @@ export function createRegistry({ clock, random, timing, onEvent = () => {} }: Re
     event: onEvent,
   }
 
-  /** One for each connected Mac: its live session, else the newest that claims to be it and holds the key that it named. */
-  function shown(): Map<MacId, SessionView> {
-    const views = new Map<MacId, SessionView>()
-    for (const session of sessions) {
-      const view = session.show()
-      if (view !== undefined && (session === live.get(view.mac) || !live.has(view.mac))) views.set(view.mac, view)
-    }
-    return views
-  }
-
   const isWorking = () => [...sessions].some((session) => session.activeRequests() > 0)
   async function workEnds(signal: AbortSignal): Promise<void> {
     while (isWorking() && !signal.aborted) await change.next(signal)
@@ -89,8 +79,8 @@ export function createRegistry({ clock, random, timing, onEvent = () => {} }: Re
     snapshot: () => ({ macs: [...live.values()].flatMap((session) => session.view() ?? []) }),
     changed: change.next,
     open: (head) => (isDraining ? undefined : live.get(head.mac)?.open(head)),
-    find: (mac) => shown().get(mac),
-    list: () => [...shown().values()],
+    find: (mac) => live.get(mac)?.show(),
+    list: () => [...live.values()].flatMap((session) => session.show() ?? []),
     ticketDelivered(mac, ticketId) {
       for (const session of sessions) session.ticketDelivered(mac, ticketId)
     },

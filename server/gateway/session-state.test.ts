@@ -42,6 +42,7 @@ const MOVES: Move[] = [
   event('challenge due', { type: 'challenge-due' }),
   event('answer overdue', { type: 'answer-overdue' }),
   event('proof overdue', { type: 'proof-overdue' }),
+  event('admission overdue', { type: 'admission-overdue' }),
 ]
 
 /** Only the driver says `ticket-checked`, and only after `prove`: the run keeps to that, as the driver does. */
@@ -75,6 +76,23 @@ test('no run speaks for a Mac, reports a loss or goes live without the bound key
     }),
     { numRuns: 1500 },
   )
+})
+
+test('a late answer is forgiven once for each challenge', async () => {
+  const context = { now: new Date(1000), random: randomBytes }
+  let state = newSession(newId<SessionId>('ses'))
+  const take = async (...names: string[]) => {
+    for (const name of names) {
+      const move = MOVES.find((candidate) => candidate.name === name) as Move
+      state = step(state, await move.make(state), context).state
+    }
+  }
+  await take('hello', 'bound', 'right answer', 'admitted', 'challenge due')
+  const late = await answer('late', signer).make(state)
+  await take('answer overdue')
+  state = step(state, late, context).state
+  expect(state.phase).toBe('live')
+  expect(step(state, late, context).effects).toEqual([{ do: 'close', code: 1008, reason: 'challenge_wrong_nonce' }])
 })
 
 test('a whole enrollment, step by step', async () => {

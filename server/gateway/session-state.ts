@@ -16,6 +16,7 @@ import { type Challenge, judgeAnswer, judgeBeat } from './signed-words.ts'
  *                                 └─ neither ─→ awaiting-ticket ─→ proving
  *
  * Only `admitting` and `live` speak for the Mac: until then a socket is somebody who knows a serial number, and can change nothing.
+ * One who does not know any goes the same way as far as `awaiting-ticket`, so that nobody learns here which Macs there are.
  */
 type Phase = 'connected' | 'identifying' | 'challenged' | 'awaiting-ticket' | 'proving' | 'checking' | 'admitting' | 'live' | 'closed'
 
@@ -49,9 +50,10 @@ export type SessionEvent =
   | { type: 'challenge-due' }
   | { type: 'answer-overdue' }
   | { type: 'proof-overdue' }
+  | { type: 'admission-overdue' }
   | { type: 'silent' }
 
-export type TimerName = 'answer' | 'proof' | 'challenge' | 'silence'
+export type TimerName = 'answer' | 'proof' | 'challenge' | 'silence' | 'admission'
 
 export type Effect =
   | { do: 'send'; frame: CoordinatorFrame }
@@ -125,6 +127,8 @@ export function step(state: SessionState, event: SessionEvent, context: StepCont
       return onAnswerOverdue(state, context)
     case 'proof-overdue':
       return state.phase === 'proving' ? close(state, CLOSE.silent, 'proof_overdue') : stay(state)
+    case 'admission-overdue':
+      return isAuthenticated(state) ? stay(state) : close(state, CLOSE.unproved, 'not_proved')
     case 'silent':
       return close(state, CLOSE.silent, 'silent')
     default:
@@ -149,16 +153,14 @@ function onHello(state: SessionState, hello: Extract<AgentFrame, { type: 'hello'
 
 function onIdentified(state: SessionState, as: Identified | undefined, context: StepContext): Step {
   if (state.phase !== 'identifying') return stay(state)
-  if (as === undefined) return close(state, CLOSE.notAllowed, 'unknown_mac')
-  const known: SessionState = {
+  const identified: SessionState = {
     ...state,
     phase: 'challenged',
-    mac: as.mac,
-    isKeyBound: as.key.state === 'bound',
-    ticketId: as.key.state === 'ticket' ? as.key.ticketId : undefined,
+    mac: as?.mac,
+    isKeyBound: as?.key.state === 'bound',
+    ticketId: as?.key.state === 'ticket' ? as.key.ticketId : undefined,
   }
-  const challenged = challenge(known, context)
-  return { ...challenged, effects: [...challenged.effects, { do: 'start', timer: 'silence' }] }
+  return challenge(identified, context)
 }
 
 function challenge(state: SessionState, { now, random }: StepContext): Step {
@@ -176,7 +178,8 @@ function onAnswer(state: SessionState, answer: Extract<AgentFrame, { type: 'chal
   if (state.challenge === undefined) return stay(state) // too late: it was counted as missed
   const judged = judgeAnswer(answer, { agentKey: state.agentKey, session: state.session, challenge: state.challenge })
   if (!judged.ok) {
-    if (judged.reason === 'wrong_nonce' && judged.nonce === state.expiredNonce) return stay(state)
+    // Forgiven once: each answer costs a verification.
+    if (judged.reason === 'wrong_nonce' && judged.nonce === state.expiredNonce) return stay({ ...state, expiredNonce: undefined })
     return onWrongAnswer(state, judged.reason)
   }
   const { claims } = judged.value
@@ -185,7 +188,6 @@ function onAnswer(state: SessionState, answer: Extract<AgentFrame, { type: 'chal
   const timers: Effect[] = [
     { do: 'stop', timer: 'answer' },
     { do: 'start', timer: 'challenge' },
-    { do: 'start', timer: 'silence' },
   ]
   return { state: next.state, effects: [...timers, ...next.effects] }
 }
@@ -202,12 +204,17 @@ function onWrongAnswer(state: SessionState, reason: string): Step {
 }
 
 function afterAnswer(state: SessionState, claims: Claims, context: StepContext): Step {
-  if (state.mac === undefined) return stay(state)
-  if (state.phase === 'live') return stay(state, { do: 'answered', mac: state.mac, claims })
+  const { mac } = state
+  if (state.phase === 'live' && mac !== undefined) return stay(state, { do: 'start', timer: 'silence' }, { do: 'answered', mac, claims })
   if (state.phase !== 'challenged') return stay(state)
-  if (state.isKeyBound) return stay({ ...state, phase: 'admitting' }, { do: 'admit', mac: state.mac, claims })
+  if (state.isKeyBound && mac !== undefined) return admit({ ...state, phase: 'admitting' }, { do: 'admit', mac, claims })
   if (state.ticketId !== undefined) return askForProof(state, state.ticketId, context)
   return stay({ ...state, phase: 'awaiting-ticket' })
+}
+
+/** From here on it is the Mac's own silence that closes the socket, no longer the time that a stranger is given. */
+function admit(state: SessionState, effect: Extract<Effect, { do: 'admit' }>): Step {
+  return stay(state, { do: 'stop', timer: 'admission' }, { do: 'start', timer: 'silence' }, effect)
 }
 
 function onTicket(state: SessionState, ticketId: string, context: StepContext): Step {
@@ -242,8 +249,9 @@ function onProof(state: SessionState, { proof }: Extract<AgentFrame, { type: 'bi
   )
 }
 
+/** An agent beats from its first answer on. Until its key is proved that tells nothing, and a stranger's verification costs us. */
 function onHeartbeat(state: SessionState, heartbeat: Extract<AgentFrame, { type: 'heartbeat' }>): Step {
-  if (state.mac === undefined) return close(state, CLOSE.protocol, 'unexpected_heartbeat')
+  if (!isAuthenticated(state)) return stay(state)
   const { agentKey, session, lastBeat: lastSequence, claims } = state
   const judged = judgeBeat(heartbeat, { agentKey, session, lastSequence, bootSession: claims?.bootSession })
   if (!judged.ok) return close(state, CLOSE.protocol, `heartbeat_${judged.reason}`)

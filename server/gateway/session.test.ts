@@ -36,11 +36,36 @@ describe('hello', () => {
     expect(gateway.registry.snapshot().macs).toEqual([])
   })
 
-  test('of an unknown serial is turned away with 4403', async () => {
-    const agent = await connectAgent(gateway.url)
-    hello(agent, 'STRANGER')
-    expect(await agent.closed).toEqual({ code: 4403, reason: 'unknown_mac' })
-    expect(gateway.desk.calls).toEqual(['identify'])
+  test('of an unknown serial is told from a known one by nothing: both are challenged, and closed alike when nothing is proved', async () => {
+    await gateway.close()
+    gateway = await startGateway({ timing: { admissionLimitMs: 150, challengeIntervalMs: 40 } })
+    gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'none' } })
+    const ends = ['STRANGER', 'SERIAL1'].map(async (serial) => {
+      const openedAt = performance.now()
+      const agent = await connectAgent(gateway.url)
+      hello(agent, serial)
+      await answer(agent, await agent.next('challenge'))
+      await answer(agent, await agent.next('challenge'))
+      const closed = await agent.closed
+      return { ...closed, livedMs: performance.now() - openedAt, told: agent.waiting('bind') + agent.waiting('status') }
+    })
+    const [unknown, known] = await Promise.all(ends)
+    expect(unknown).toMatchObject({ code: 4401, reason: 'not_proved', told: 0 })
+    expect(known).toMatchObject({ code: 4401, reason: 'not_proved', told: 0 })
+    expect(Math.abs((unknown?.livedMs ?? 0) - (known?.livedMs ?? 0))).toBeLessThan(50)
+    expect(gateway.desk.calls).toEqual(['identify', 'identify'])
+  })
+
+  test('is answered no sooner than its floor, however quick the look-up was', async () => {
+    await gateway.close()
+    gateway = await startGateway({ timing: { identifyFloorMs: 120 } })
+    for (const serial of ['STRANGER', 'SERIAL1']) {
+      const agent = await connectAgent(gateway.url)
+      const saidAt = performance.now()
+      hello(agent, serial)
+      await agent.next('challenge')
+      expect(performance.now() - saidAt).toBeGreaterThan(115)
+    }
   })
 
   test('with something else than a P-256 key is refused before anybody is asked', async () => {
@@ -93,6 +118,13 @@ describe('the first challenge', () => {
     await answer(agent, await firstChallenge(agent), {}, createP256Signer())
     expect(await agent.closed).toEqual({ code: 1008, reason: 'challenge_bad_signature' })
     expect(gateway.desk.calls).toEqual(['identify'])
+  })
+
+  test('refuses a wrong signature under an unknown serial in the same words', async () => {
+    const agent = await connectAgent(gateway.url)
+    hello(agent, 'STRANGER')
+    await answer(agent, await agent.next('challenge'), {}, createP256Signer())
+    expect(await agent.closed).toEqual({ code: 1008, reason: 'challenge_bad_signature' })
   })
 
   test('refuses a transcript recorded from another session of the same key', async () => {
@@ -159,6 +191,37 @@ describe('a ticket', () => {
     expect(await agent.closed).toEqual({ code: 4401, reason: 'ticket_not_proved' })
     expect(gateway.desk.calls).toEqual(['identify', 'proveTicket'])
     expect(gateway.desk.tickets.size).toBe(1)
+  })
+
+  test('proof that is no HMAC closes the socket before the desk is asked', async () => {
+    withTicket()
+    const agent = await connectAgent(gateway.url)
+    await answer(agent, await firstChallenge(agent))
+    await agent.next('bind')
+    agent.send({ type: 'bind-proof', proof: 'A'.repeat(42) })
+    expect(await agent.closed).toEqual({ code: 1008, reason: 'bad_proof' })
+    expect(gateway.desk.calls).toEqual(['identify'])
+  })
+
+  test('that is not proved in time closes the socket', async () => {
+    await gateway.close()
+    gateway = await startGateway({ timing: { proofTimeoutMs: 30 } })
+    withTicket()
+    const agent = await connectAgent(gateway.url)
+    await answer(agent, await firstChallenge(agent))
+    await agent.next('bind')
+    expect(await agent.closed).toEqual({ code: 4408, reason: 'proof_overdue' })
+    expect(gateway.desk.tickets.size).toBe(1)
+  })
+
+  test('news that pile up while a hello is looked up close the socket', async () => {
+    gateway.desk.before = (call) => {
+      if (call !== 'identify') return
+      for (let n = 0; n <= 1000; n++) gateway.registry.ticketDelivered(`mac_${String(n).padStart(16, '0')}` as never, 'tkt')
+    }
+    const agent = await connectAgent(gateway.url)
+    hello(agent)
+    expect(await agent.closed).toEqual({ code: 1011, reason: 'overloaded' })
   })
 
   test('proof that nobody asked for closes the socket', async () => {
@@ -297,6 +360,19 @@ describe('liveness', () => {
     expect(await agent.closed).toEqual({ code: 1008, reason: 'heartbeat_bad_signature' })
   })
 
+  test('a heartbeat before the key is proved is not even verified, and prolongs nothing', async () => {
+    await gateway.close()
+    gateway = await startGateway({ timing: { admissionLimitMs: 150 } })
+    gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'none' } })
+    const agent = await connectAgent(gateway.url)
+    const challenge = await firstChallenge(agent)
+    await beat(agent, challenge.session, {}, createP256Signer())
+    await answer(agent, challenge)
+    const beats = setInterval(() => void beat(agent, challenge.session, { sequence: 1 }), 100)
+    expect(await agent.closed).toEqual({ code: 4401, reason: 'not_proved' })
+    clearInterval(beats)
+  })
+
   test('a heartbeat says whether the Mac is available', async () => {
     const { agent, session } = await connectLive(gateway)
     agent.send({ type: 'capacity', capacity: CAPACITY })
@@ -409,12 +485,14 @@ describe('what people see', () => {
     expect(gateway.registry.list()).toHaveLength(1)
   })
 
-  test('is a Mac that can do nothing while its agent waits for a ticket, and never a stranger in the place of a live one', async () => {
-    gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'none' } })
-    const waiting = await connectAgent(gateway.url)
-    await answer(waiting, await firstChallenge(waiting))
-    await until(() => gateway.registry.find(MAC) !== undefined)
-    expect(gateway.registry.find(MAC)).toMatchObject({ trust: 'unknown', isLive: false, isRoutable: false, slots: 0 })
+  test('is nothing of a stranger who knows a serial and signs with a key of its own', async () => {
+    gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'ticket', ticketId: 'tkt1' } })
+    const stranger = await connectAgent(gateway.url)
+    await answer(stranger, await firstChallenge(stranger))
+    await stranger.next('bind')
+    expect(gateway.registry.counts()).toMatchObject({ sockets: 1, live: 0 })
+    expect(gateway.registry.find(MAC)).toBeUndefined()
+    expect(gateway.registry.list()).toEqual([])
     gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'bound' } })
     await connectRoutable(gateway)
     expect(gateway.registry.list()).toEqual([expect.objectContaining({ isRoutable: true })])
@@ -500,6 +578,19 @@ describe('frames', () => {
     const second = await connectLive(gateway, first.agent.signer)
     second.agent.sendBytes(new Uint8Array(MAX_DATA_FRAME_BYTES + 200))
     expect((await second.agent.closed).code).toBe(1009)
+  })
+
+  test('more than an agent can mean before its key is proved close the socket', async () => {
+    const agent = await connectAgent(gateway.url)
+    await firstChallenge(agent)
+    for (let i = 0; i < 40; i++) agent.send({ type: 'nonsense' })
+    expect(await agent.closed).toEqual({ code: 4429, reason: 'too_many_frames' })
+  })
+
+  test('of an admitted Mac may be as many as its models have news', async () => {
+    const { agent } = await connectLive(gateway)
+    for (let slots = 1; slots <= 200; slots++) agent.send({ type: 'capacity', capacity: { ...CAPACITY, slots } })
+    await until(() => view()?.slots === 200)
   })
 
   test('more than a Mac can mean in a second close the session', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawData, WebSocket } from 'ws'
 import { decodeDataFrame } from '#protocol/data-frames'
 import { type AgentFrame, type Capacity, MAX_CONTROL_FRAME_BYTES, parseAgentFrame } from '#protocol/frames'
@@ -9,10 +10,10 @@ import type { MacView } from '../scheduler/snapshot.ts'
 import { CLOSE, type CloseCode } from './close-codes.ts'
 import type { GatewayEvent } from './events.ts'
 import { createMissedNews } from './missed-news.ts'
+import { isRoutable } from './routable.ts'
 import { createServing, type Serving } from './serving.ts'
 import { type Effect, isLive, newSession, type SessionEvent, step } from './session-state.ts'
 import { createFrameBudget, createSessionTimers, type SessionTiming } from './session-timers.ts'
-import { showSession } from './session-view.ts'
 import { createSocketWriter } from './socket-writer.ts'
 
 /** One agent's socket: turns its bytes into the events of session-state.ts and carries out what the machine says. */
@@ -22,7 +23,7 @@ export interface AgentSession {
   mac(): MacId | undefined
   /** As the scheduler sees it: undefined until the session speaks for its Mac. */
   view(): MacView | undefined
-  /** As people see it: also while the agent has yet to prove whose it is. */
+  /** As people see it: undefined, too, until the session speaks for its Mac. */
   show(): SessionView | undefined
   open(head: SealedRequestHead): MacExchange | undefined
   activeRequests(): number
@@ -76,6 +77,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
   /** The desk is told one thing after another. */
   let told = Promise.resolve()
 
+  timers.start('admission')
   const helloTimer = setTimeout(() => {
     if (state.phase === 'connected') close(CLOSE.silent, 'no_hello')
   }, timing.helloTimeoutMs)
@@ -116,6 +118,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
         break
       case 'admit':
         isOpenedAtDesk = true
+        frameBudget.admitted()
         serving = beginServing(effect.mac)
         tell(() => admit(effect))
         break
@@ -135,7 +138,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
   }
 
   async function identify({ serial, agentKey }: Extract<Effect, { do: 'identify' }>): Promise<void> {
-    const as = await desk.identify({ serial, agentKey })
+    const [as] = await Promise.all([desk.identify({ serial, agentKey }), sleep(timing.identifyFloorMs)])
     const news = as === undefined ? {} : missed.take(as.mac)
     dispatch({ type: 'identified', as })
     if (news.disconnected !== undefined) close(CLOSE.notAllowed, news.disconnected)
@@ -226,7 +229,10 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
   const session: AgentSession = {
     id,
     mac: () => state.mac,
-    show: () => showSession(state, session.view(), { openedAt, agentVersion, thermal: serving?.thermal ?? null }),
+    show() {
+      const view = session.view()
+      return view && { ...view, session: id, openedAt, agentVersion, thermal: serving?.thermal ?? null, isRoutable: isRoutable(view) }
+    },
     view: () => (state.phase === 'live' ? serving?.view(isLive(state)) : undefined),
     open(head) {
       const exchange = isLive(state) ? serving?.open(head) : undefined

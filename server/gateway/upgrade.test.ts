@@ -66,31 +66,31 @@ test('compression is never agreed to', async () => {
   socket.terminate()
 })
 
-test('strangers are bounded in all; a proved agent no longer counts', async () => {
+test('strangers are bounded in all, and the newest stays; a proved agent no longer counts', async () => {
   gateway = await startGateway({ upgrade: { maxUnproved: 1 } })
   const { agent } = await connectLive(gateway)
   const stranger = await connectAgent(gateway.url)
-  expect(await upgradeStatus(gateway.port, '/agent')).toBe(503)
-  stranger.close()
-  await until(() => gateway?.registry.counts().sockets === 1)
   const again = await connectAgent(gateway.url, agent.signer)
+  expect((await stranger.closed).code).toBe(1006)
+  expect(gateway.events).toContainEqual({ type: 'stranger-evicted' })
   await answer(again, await firstChallenge(again))
   await again.next('status')
+  expect(await agent.closed).toMatchObject({ reason: 'displaced' })
 })
 
-test('strangers are bounded for each address', async () => {
-  let address = 'a'
-  gateway = await startGateway({ upgrade: { maxUnprovedPerAddress: 2, addressOf: () => address } })
+test('strangers are bounded for each network', async () => {
+  let address = '2001:db8::1'
+  gateway = await startGateway({ upgrade: { maxUnprovedPerNetwork: 2, addressOf: () => address } })
+  const [first, second] = [await connectAgent(gateway.url), await connectAgent(gateway.url)]
+  address = '2001:db8:0:1::1'
   await connectAgent(gateway.url)
-  const second = await connectAgent(gateway.url)
-  expect(await upgradeStatus(gateway.port, '/agent')).toBe(503)
-  address = 'b'
-  expect(await upgradeStatus(gateway.port, '/agent')).toBe(101)
-  address = 'a'
-  second.close()
-  await second.closed
-  await until(() => gateway?.events.some((event) => event.type === 'session-closed' && event.code === 1005) === true)
-  expect(await upgradeStatus(gateway.port, '/agent')).toBe(101)
+  expect(gateway.registry.counts().sockets).toBe(3)
+  address = '2001:db8::2'
+  await connectAgent(gateway.url)
+  expect((await first?.closed)?.code).toBe(1006)
+  await until(() => gateway?.registry.counts().sockets === 3)
+  second?.close()
+  expect((await second?.closed)?.code).toBe(1005)
 })
 
 test('no new agent is taken while draining', async () => {

@@ -5,6 +5,7 @@ import { MAX_DATA_FRAME_BYTES } from '#protocol/frames'
 import type { FleetDesk } from '../fleet/ports.ts'
 import type { GatewayEvent } from './events.ts'
 import type { Registry } from './registry.ts'
+import { createStrangers } from './strangers.ts'
 
 const AGENT_PATH = '/agent'
 
@@ -13,16 +14,16 @@ export type UpgradeOptions = {
   desk: FleetDesk
   /** In development: takes what is not ours (hot reload's socket). */
   fallback?: (request: IncomingMessage, socket: Duplex, head: Buffer) => void
-  /** Sockets whose agent has not yet proved its Mac: all together, and from one address. */
+  /** Sockets whose agent has not yet proved its Mac: all together, and from one network. */
   maxUnproved?: number
-  maxUnprovedPerAddress?: number
-  /** The peer's address, where a proxy in front is trusted to tell it. */
+  maxUnprovedPerNetwork?: number
+  /** The peer's address; behind a proxy, the one that the proxy tells. */
   addressOf?: (request: IncomingMessage) => string
   onEvent?: (event: GatewayEvent) => void
 }
 
 const MAX_UNPROVED = 4096
-const MAX_UNPROVED_PER_ADDRESS = 256
+const MAX_UNPROVED_PER_NETWORK = 256
 /** Data frames carry up to 71 bytes of header (data-frames.ts). */
 const MAX_PAYLOAD_BYTES = MAX_DATA_FRAME_BYTES + 71
 
@@ -32,22 +33,22 @@ const MAX_PAYLOAD_BYTES = MAX_DATA_FRAME_BYTES + 71
  */
 export function attachAgentSockets(server: Server, options: UpgradeOptions): { close(): void } {
   const { registry, desk, fallback, onEvent = () => {} } = options
-  const strangers = createStrangers(options.maxUnproved ?? MAX_UNPROVED, options.maxUnprovedPerAddress ?? MAX_UNPROVED_PER_ADDRESS)
+  const { maxUnproved = MAX_UNPROVED, maxUnprovedPerNetwork = MAX_UNPROVED_PER_NETWORK } = options
+  const strangers = createStrangers({ total: maxUnproved, perNetwork: maxUnprovedPerNetwork })
   const addressOf = options.addressOf ?? ((request) => request.socket.remoteAddress ?? '')
   // Compression would tell the length of what control frames and ciphertexts share, and costs memory for each socket.
   const sockets = new WebSocketServer({ noServer: true, perMessageDeflate: false, maxPayload: MAX_PAYLOAD_BYTES, clientTracking: false })
 
-  function refuse(socket: Duplex, status: string, reason: 'not_found' | 'too_many_sockets' | 'draining'): void {
+  function refuse(socket: Duplex, status: string, reason: 'not_found' | 'draining'): void {
     onEvent({ type: 'upgrade-refused', reason })
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
   }
 
   function accept(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const leave = strangers.enter(addressOf(request))
-    if (leave === undefined) {
-      refuse(socket, '503 Service Unavailable', 'too_many_sockets')
-      return
-    }
+    const leave = strangers.enter(addressOf(request), () => {
+      onEvent({ type: 'stranger-evicted' })
+      socket.destroy()
+    })
     // Also when the handshake fails and no session ever begins.
     socket.once('close', leave)
     sockets.handleUpgrade(request, socket, head, (agent) => registry.accept(agent, { desk, onProved: leave }))
@@ -70,27 +71,4 @@ export function attachAgentSockets(server: Server, options: UpgradeOptions): { c
 
 function pathOf(request: IncomingMessage): string {
   return (request.url ?? '').split('?', 1)[0] ?? ''
-}
-
-/** Counts the sockets that have not proved their Mac; undefined when one more would be too many. */
-function createStrangers(maxTotal: number, maxPerAddress: number): { enter(address: string): (() => void) | undefined } {
-  const byAddress = new Map<string, number>()
-  let total = 0
-  return {
-    enter(address) {
-      const here = byAddress.get(address) ?? 0
-      if (total >= maxTotal || here >= maxPerAddress) return undefined
-      total++
-      byAddress.set(address, here + 1)
-      let isInside = true
-      return () => {
-        if (!isInside) return
-        isInside = false
-        total--
-        const left = (byAddress.get(address) ?? 1) - 1
-        if (left === 0) byAddress.delete(address)
-        else byAddress.set(address, left)
-      }
-    },
-  }
 }

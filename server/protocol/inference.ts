@@ -11,13 +11,12 @@ export const ChatMessage = z.strictObject({
 })
 export type ChatMessage = z.infer<typeof ChatMessage>
 
-export const Sampling = z.strictObject({
+const Sampling = z.strictObject({
   temperature: z.number().min(0).max(2),
   topP: z.number().gt(0).max(1),
   /** Equal seeds give equal text on one engine; absent, each request draws its own. */
   seed: z.number().int().min(0).max(0xffff_ffff).optional(),
 })
-export type Sampling = z.infer<typeof Sampling>
 
 export const EngineRequest = z.strictObject({
   model: z.string().min(1).max(200),
@@ -32,10 +31,11 @@ export type EngineRequest = z.infer<typeof EngineRequest>
 export const FinishReason = z.enum(['stop', 'length'])
 export type FinishReason = z.infer<typeof FinishReason>
 
-export const Usage = z.strictObject({
-  promptTokens: z.number().int().min(0),
-  completionTokens: z.number().int().min(0),
-})
+/** More than any context holds; a Mac that claims more is talking nonsense, and no sum of such counts leaves an integer column. */
+const MAX_TOKENS = 10_000_000
+const TokenCount = z.number().int().min(0).max(MAX_TOKENS)
+
+export const Usage = z.strictObject({ promptTokens: TokenCount, completionTokens: TokenCount })
 export type Usage = z.infer<typeof Usage>
 
 /** One plaintext chunk of a sealed response, as JSON. `finish` is the last and travels in the chunk marked final. */

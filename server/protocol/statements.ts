@@ -1,3 +1,4 @@
+import { createPublicKey, verify } from 'node:crypto'
 import { p256 } from '@noble/curves/nist.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
@@ -37,15 +38,14 @@ export function p256Point(spki: Uint8Array): Uint8Array | undefined {
   return point[0] === 4 && p256.utils.isValidPublicKey(point, false) ? point : undefined
 }
 
-/** True when `signature` (IEEE P1363) is `spki`'s over the statement. High-S is accepted: the Secure Enclave does not normalise. */
+/**
+ * True when `signature` (IEEE P1363) is `spki`'s over the statement. High-S is accepted: the Secure Enclave does not normalise.
+ * Node's own verification takes a twentieth of noble's time, and anybody can ask for one; noble is the second opinion in the tests.
+ */
 export function verifyStatement(options: { spki: Uint8Array; purpose: Purpose; body: Uint8Array; signature: Uint8Array }): boolean {
-  const point = p256Point(options.spki)
-  if (point === undefined || options.signature.length !== 64) return false
-  try {
-    return p256.verify(options.signature, statement(options.purpose, options.body), point, { lowS: false, prehash: true })
-  } catch {
-    return false // r or s out of range
-  }
+  if (p256Point(options.spki) === undefined || options.signature.length !== 64) return false
+  const key = createPublicKey({ key: Buffer.from(options.spki), format: 'der', type: 'spki' })
+  return verify('sha256', statement(options.purpose, options.body), { key, dsaEncoding: 'ieee-p1363' }, options.signature)
 }
 
 /** The transcript of one challenge (DESIGN §4.5): all claims, bound to session, nonce, time and the transcript before. */

@@ -10,11 +10,12 @@ export async function bindAgentKey(
   key: { mac: MacId; enrollmentId: string; spki: Uint8Array; ticketId: string; provedAt: Date },
 ): Promise<boolean> {
   const spki = ownBytes(key.spki)
-  const known = await db.agentKey.findUnique({ where: { spki } })
-  if (known !== null && known.macId !== key.mac) return false
-  await db.agentKey.updateMany({ where: { macId: key.mac, revokedAt: null, spki: { not: spki } }, data: { revokedAt: key.provedAt } })
   const proof = { enrollmentId: key.enrollmentId, ticketId: key.ticketId, provedAt: key.provedAt, revokedAt: null }
-  await db.agentKey.upsert({ where: { spki }, create: { id: newId('key'), macId: key.mac, spki, ...proof }, update: proof })
+  // Of two Macs that name the same key at once, the one that inserts the row has it: the other waits for it and changes nothing.
+  await db.agentKey.createMany({ data: [{ id: newId('key'), macId: key.mac, spki, ...proof }], skipDuplicates: true })
+  const { count } = await db.agentKey.updateMany({ where: { spki, macId: key.mac }, data: proof })
+  if (count !== 1) return false
+  await db.agentKey.updateMany({ where: { macId: key.mac, revokedAt: null, spki: { not: spki } }, data: { revokedAt: key.provedAt } })
   return true
 }
 

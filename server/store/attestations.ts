@@ -43,8 +43,15 @@ export async function findLatestAttestation(
   enrollmentId: string,
   source: 'acme' | 'device_information',
 ): Promise<AttestationRow | undefined> {
-  const row = await db.attestation.findFirst({ where: { enrollmentId, source }, orderBy: { receivedAt: 'desc' } })
-  return row ?? undefined
+  return (await listLatestAttestations(db, { enrollmentId, source, limit: 1 }))[0]
+}
+
+/** Newest first. */
+export async function listLatestAttestations(
+  db: Db,
+  { limit, ...where }: { enrollmentId: string; source: 'acme' | 'device_information'; limit: number },
+): Promise<AttestationRow[]> {
+  return db.attestation.findMany({ where, orderBy: { receivedAt: 'desc' }, take: limit })
 }
 
 export type NonceRow = { nonce: Uint8Array; preimage: Uint8Array; agentKey: Uint8Array; issuedAt: Date }

@@ -19,6 +19,20 @@ export type StoreOptions = {
   onConnectionLost?: (error: Error) => void
 }
 
+/** Thrown inside `undoable`: whatever was written so far is taken back. */
+export class Undo extends Error {}
+
+/** Runs a transaction that may change its mind. False: it did, and nothing was changed. */
+export async function undoable(store: Store, work: (tx: Db) => Promise<void>): Promise<boolean> {
+  try {
+    await store.$transaction(work)
+    return true
+  } catch (error) {
+    if (error instanceof Undo) return false
+    throw error
+  }
+}
+
 const STATEMENT_TIMEOUT_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
 

@@ -17,12 +17,24 @@ const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', '
 export async function findLivingEnrollment(db: Db, mac: MacId): Promise<LivingEnrollment | undefined> {
   const rows = await db.enrollment.findMany({
     where: { macId: mac, state: { in: [...LIVING] } },
-    orderBy: { createdAt: 'desc' },
+    orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
     select: { id: true, state: true, accessRights: true, provisioningUdid: true, identitySha256: true, lastSeenAt: true, enrolledAt: true },
   })
   const progress = (state: string): number => LIVING.indexOf(state as (typeof LIVING)[number])
   const [furthest] = rows.toSorted((a, b) => progress(b.state) - progress(a.state))
   return furthest as LivingEnrollment | undefined
+}
+
+/** Every enrollment of a Mac that has not ended, a mere invitation included. */
+export async function listLivingEnrollments(db: Db, mac: MacId): Promise<string[]> {
+  const rows = await db.enrollment.findMany({ where: { macId: mac, state: { in: [...LIVING] } }, select: { id: true } })
+  return rows.map((row) => row.id)
+}
+
+/** Keeps an enrollment as it is until the transaction ends: false when it is not (or no longer) enrolled. */
+export async function holdEnrolled(tx: Db, enrollmentId: string): Promise<boolean> {
+  const rows = await tx.$queryRaw<object[]>`SELECT 1 FROM "Enrollment" WHERE id = ${enrollmentId} AND state = 'enrolled' FOR UPDATE`
+  return rows.length === 1
 }
 
 /** Reported over the enrollment's authenticated channel; Apple's attestation must later say the same. The first report stands. */
@@ -95,8 +107,13 @@ export async function listEvidenceAges(store: Store): Promise<EvidenceAges[]> {
     WHERE e.state = 'enrolled'`
 }
 
-/** The serial number that an enrollment's invitation was made for. */
-export async function findEnrolledSerial(db: Db, enrollmentId: string): Promise<string | undefined> {
-  const row = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { mac: { select: { serial: true } } } })
-  return row?.mac.serial
+/** How many Macs are enrolled under another push topic than this one, and so would never hear its pushes. */
+export async function countEnrolledUnderOtherTopic(db: Db, topic: string): Promise<number> {
+  return db.enrollment.count({ where: { state: { in: ['authenticated', 'enrolled'] }, topic: { not: topic } } })
+}
+
+/** The Mac that an enrollment's invitation was made for. */
+export async function findInvitedMac(db: Db, enrollmentId: string): Promise<{ serial: string; isRevoked: boolean } | undefined> {
+  const row = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { mac: { select: { serial: true, revokedAt: true } } } })
+  return row === null ? undefined : { serial: row.mac.serial, isRevoked: row.mac.revokedAt !== null }
 }

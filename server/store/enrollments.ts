@@ -2,6 +2,7 @@ import type { Enrollment, Enrollments } from '../../mdm/ports.ts'
 import { ownBytes } from './bytes.ts'
 import type { Db, Store } from './client.ts'
 import type { Enrollment as EnrollmentRow, Prisma } from './generated/client.ts'
+import { NO_PAYLOAD } from './mdm-commands.ts'
 
 const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
 const LIVE_COMMANDS = ['queued', 'sent', 'not_now'] as const
@@ -79,7 +80,7 @@ async function authenticate(tx: Db, message: Parameters<Enrollments['authenticat
   const { macId } = await tx.enrollment.findUniqueOrThrow({ where: { id }, select: { macId: true } })
   await tx.mdmCommand.updateMany({
     where: { enrollment: { macId }, state: { in: [...LIVE_COMMANDS] } },
-    data: { state: 'cancelled', settledAt: at },
+    data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at },
   })
   await tx.enrollment.updateMany({
     where: { macId, id: { not: id }, state: { in: [...LIVING] } },
@@ -96,7 +97,7 @@ async function end(tx: Db, id: string, at: Date): Promise<boolean> {
   if (!ended) return false
   await tx.mdmCommand.updateMany({
     where: { enrollmentId: id, state: { in: [...LIVE_COMMANDS] } },
-    data: { state: 'cancelled', settledAt: at },
+    data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at },
   })
   return true
 }

@@ -1,23 +1,42 @@
 import type { Commands, StoredCommand } from '../../mdm/ports.ts'
+import type { SecretBox } from '../secrets.ts'
 import { ownBytes } from './bytes.ts'
 import type { Db, Store } from './client.ts'
 import type { MdmCommand } from './generated/client.ts'
 
 const LIVE = ['queued', 'sent', 'not_now'] as const
 
-/** MDM's command queues over PostgreSQL. Every query names the enrollment: an id alone reaches nothing. */
-export function mdmCommandsIn(store: Store): Commands {
+/** A command that will not be sent again keeps no payload: a ticket must not outlive its delivery. */
+export const NO_PAYLOAD = { payload: new Uint8Array() }
+
+/**
+ * MDM's command queues over PostgreSQL. Every query names the enrollment: an id alone reaches nothing. Payloads carry secrets (a
+ * Mac's ticket), so they lie sealed while they wait and are erased once the command is settled.
+ */
+export function mdmCommandsIn(store: Store, secrets: Pick<SecretBox, 'seal' | 'open'>): Commands {
   return {
-    enqueue: (command) => store.$transaction((tx) => enqueue(tx, command)),
+    enqueue: (command) => {
+      const payload = secrets.seal(payloadName(command.id), command.payload)
+      return store.$transaction((tx) => enqueue(tx, { ...command, payload }))
+    },
     find: async (enrollmentId, id) => {
       const row = await store.mdmCommand.findFirst({ where: { id, enrollmentId } })
-      return row === null ? undefined : toCommand(row)
+      return row === null ? undefined : toCommand(row, secrets)
     },
-    takeNext: (enrollmentId, moment, at) => takeNext(store, { enrollmentId, moment, at }),
+    takeNext: async (enrollmentId, moment, at) => {
+      const row = await takeNext(store, { enrollmentId, moment, at })
+      return row === undefined ? undefined : toCommand(row, secrets)
+    },
     settle: async ({ enrollmentId, id, state, replyDigest, error, at }) => {
       const { count } = await store.mdmCommand.updateMany({
         where: { id, enrollmentId, state: { in: ['sent', 'not_now'] } },
-        data: { state, replyDigest: ownBytes(replyDigest), settledAt: at, ...(error === undefined ? {} : { error: [...error] }) },
+        data: {
+          ...NO_PAYLOAD,
+          state,
+          replyDigest: ownBytes(replyDigest),
+          settledAt: at,
+          ...(error === undefined ? {} : { error: [...error] }),
+        },
       })
       return count === 1
     },
@@ -25,7 +44,7 @@ export function mdmCommandsIn(store: Store): Commands {
       (await store.mdmCommand.updateMany({ where: { id, enrollmentId, state: 'sent' }, data: { state: 'not_now' } })).count === 1,
     cancel: async (enrollmentId, which, at) => {
       const where = { ...which, enrollmentId, state: { in: [...LIVE] } }
-      return (await store.mdmCommand.updateMany({ where, data: { state: 'cancelled', settledAt: at } })).count
+      return (await store.mdmCommand.updateMany({ where, data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at } })).count
     },
     hasLive: async (enrollmentId, at) =>
       (await store.mdmCommand.findFirst({
@@ -66,10 +85,10 @@ async function enqueue(tx: Db, command: Parameters<Commands['enqueue']>[0]): Ret
 async function takeNext(
   store: Store,
   { enrollmentId, moment, at }: { enrollmentId: string; moment: 'idle' | 'reply'; at: Date },
-): Promise<StoredCommand | undefined> {
+): Promise<MdmCommand | undefined> {
   await store.mdmCommand.updateMany({
     where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { lte: at } },
-    data: { state: 'expired', settledAt: at },
+    data: { ...NO_PAYLOAD, state: 'expired', settledAt: at },
   })
   // Put-off commands come last, so that one which the Mac never takes holds up no other.
   const [row] = await store.$queryRaw<{ id: string }[]>`
@@ -82,10 +101,13 @@ async function takeNext(
       LIMIT 1 FOR UPDATE SKIP LOCKED
     )
     RETURNING "id"`
-  return row === undefined ? undefined : toCommand(await store.mdmCommand.findUniqueOrThrow({ where: { id: row.id } }))
+  return row === undefined ? undefined : store.mdmCommand.findUniqueOrThrow({ where: { id: row.id } })
 }
 
-function toCommand(row: MdmCommand): StoredCommand {
-  const { id, enrollmentId, requestType, payload, state } = row
+function toCommand(row: MdmCommand, secrets: Pick<SecretBox, 'open'>): StoredCommand {
+  const { id, enrollmentId, requestType, state } = row
+  const payload = row.payload.length === 0 ? new Uint8Array() : secrets.open(payloadName(id), row.payload)
   return { id, enrollmentId, requestType, payload, state }
 }
+
+const payloadName = (id: string): string => `mdm-command:${id}`

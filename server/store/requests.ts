@@ -23,6 +23,22 @@ export async function saveRequests(store: Store, records: readonly RequestRecord
     WHERE entry."settledAt" IS NULL`
 }
 
+/**
+ * True for an error that says the records themselves cannot be stored, however often they are tried: SQLSTATE class 22 (data) or
+ * 23 (constraint). False for whatever may pass, a database that is away above all.
+ */
+export function isUnstorable(error: unknown): boolean {
+  for (let cause: unknown = error; typeof cause === 'object' && cause !== null; cause = (cause as { cause?: unknown }).cause) {
+    const { meta, originalCode } = cause as {
+      meta?: { driverAdapterError?: { cause?: { originalCode?: unknown } } }
+      originalCode?: unknown
+    }
+    const code = originalCode ?? meta?.driverAdapterError?.cause?.originalCode
+    if (typeof code === 'string' && /^2[23]/.test(code)) return true
+  }
+  return false
+}
+
 /** Settles as interrupted every row that an earlier process left open: opened before this one began. */
 export async function interruptRequests(store: Store, interruption: { openedBefore: Date; at: Date }): Promise<number> {
   const { count } = await store.inferenceRequest.updateMany({

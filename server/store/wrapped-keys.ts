@@ -3,9 +3,15 @@ import type { Db } from './client.ts'
 
 export type WrappedKeyRow = { name: string; envelope: Uint8Array; public: Uint8Array | null }
 
-export async function findWrappedKey(db: Db, name: string): Promise<WrappedKeyRow | undefined> {
+export async function findWrappedKey(db: Db, name: string): Promise<(WrappedKeyRow & { createdAt: Date }) | undefined> {
   const row = await db.wrappedKey.findUnique({ where: { name } })
-  return row === null ? undefined : { name: row.name, envelope: row.envelope, public: row.public }
+  return row === null ? undefined : { name: row.name, envelope: row.envelope, public: row.public, createdAt: row.createdAt }
+}
+
+/** Puts a key in the place of the one that has its name. */
+export async function replaceWrappedKey(db: Db, key: WrappedKeyRow & { createdAt: Date }): Promise<void> {
+  const data = { envelope: ownBytes(key.envelope), public: key.public === null ? null : ownBytes(key.public), createdAt: key.createdAt }
+  await db.wrappedKey.upsert({ where: { name: key.name }, create: { name: key.name, ...data }, update: data })
 }
 
 export async function insertWrappedKey(db: Db, key: WrappedKeyRow & { createdAt: Date }): Promise<void> {

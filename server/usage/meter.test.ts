@@ -125,6 +125,22 @@ test('the database may die in the middle and come back: nothing is lost, nothing
   await meter.close(patience())
 })
 
+test('one record that can never be stored is left to the log, and holds up no other', async () => {
+  const warnings: object[] = []
+  const meter = await meterOn(database.store, { log: { warn: (fields) => warnings.push(fields) } })
+  const absurd = request()
+  const requests = Array.from({ length: 9 }, request)
+  const beyondAnyColumn: Ending = { outcome: 'failed', usage: { promptTokens: 2 ** 53 - 1, completionTokens: 0 } }
+  await Promise.all([
+    meter.open(absurd).settle(beyondAnyColumn),
+    ...requests.map((one) => meter.open(one).settle(completed)),
+  ])
+  await meter.close(patience())
+  for (const one of requests) expect(await row(one.id)).toMatchObject({ outcome: 'completed' })
+  expect(warnings).toMatchObject([{ record: { id: absurd.id } }])
+  expect(readFileSync(path, 'utf8')).toBe('')
+})
+
 test('more records than memory holds wait in the journal alone, and arrive all the same', async () => {
   let isAway = true
   const flaky = new Proxy(database.store, {

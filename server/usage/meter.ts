@@ -3,7 +3,7 @@ import type { MacId, RequestId } from '#protocol/ids'
 import type { Usage } from '#protocol/inference'
 import type { Clock } from '../clock.ts'
 import type { Store } from '../store/client.ts'
-import { interruptRequests, saveRequests } from '../store/requests.ts'
+import { interruptRequests, isUnstorable, saveRequests } from '../store/requests.ts'
 import type { Journal } from './journal.ts'
 import type { Outcome, RequestRecord } from './record.ts'
 
@@ -62,13 +62,13 @@ export function createMeter(deps: MeterDeps): Meter {
   async function catchUp(): Promise<void> {
     for (const batch = new Map<RequestId, RequestRecord>(); pending.size > 0; batch.clear()) {
       for (const [id, record] of pending) if (batch.size < BATCH) batch.set(id, record)
-      await saveRequests(deps.store, [...batch.values()])
+      await saveAll(deps, [...batch.values()])
       for (const [id, record] of batch) if (pending.get(id) === record) pending.delete(id)
     }
     if (mustReplay) {
       mustReplay = false
       await journal
-        .replay((records) => saveRequests(deps.store, records))
+        .replay((records) => saveAll(deps, records))
         .catch((error) => {
           mustReplay = true
           throw error
@@ -146,4 +146,21 @@ function openRequest(opened: RequestRecord, { enter, journal, clock, log }: Entr
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+/** One record that can never be stored must not hold up all others: it is found by halves, and left to the log. */
+async function saveAll(deps: Pick<MeterDeps, 'store' | 'log'>, records: readonly RequestRecord[]): Promise<void> {
+  try {
+    await saveRequests(deps.store, records)
+  } catch (error) {
+    if (!isUnstorable(error)) throw error
+    const [only, ...others] = records
+    if (only !== undefined && others.length === 0) {
+      deps.log.warn({ err: error, record: only }, 'a usage record cannot be stored')
+      return
+    }
+    const middle = Math.ceil(records.length / 2)
+    await saveAll(deps, records.slice(0, middle))
+    await saveAll(deps, records.slice(middle))
+  }
 }

@@ -64,7 +64,6 @@ const VIOLATIONS: [rule: string, file: string, text: string][] = [
   ['console-knows-types-only', 'app/page.tsx', "import { api } from '../server/trpc/root.ts'\nexport const page = api"],
   ['borders-do-not-skip-the-core', 'server/http/routes.ts', "import { store } from '../store/client.ts'\nexport const routes = store"],
   ['core-knows-no-border', 'server/fleet/plan.ts', "import { routes } from '../http/routes.ts'\nexport const plan = () => routes"],
-  ['core-takes-only-types-of-a-border', 'server/fleet/plan.ts', "import { ports } from '../fleet/views.ts'\nexport const plan = ports"],
   ['attestation-is-pure', 'server/attestation/decide.ts', "import { store } from '../store/client.ts'\nexport const decide = store"],
   ['attestation-is-pure', 'server/attestation/decide.ts', "import { readFileSync } from 'node:fs'\nexport const decide = readFileSync"],
   ['scheduler-is-pure', 'server/scheduler/choose.ts', "import { store } from '../store/client.ts'\nexport const choose = store"],
@@ -100,7 +99,6 @@ describe('who may import whom', { timeout: 60_000 }, () => {
   })
 
   test.each(VIOLATIONS)('%s: seen in %s', (rule, file, text) => {
-    write('server/fleet/views.ts', 'export const ports = 1')
     write('native/engine.node', '')
     write(file, text)
     const { passed, output } = cruise(tree)

@@ -3,8 +3,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
+import { createPushAuthority, TOPIC } from '../support/push-certificates.ts'
 import { type Appliance, startAppliance } from './support/appliance.ts'
 import { espalier } from './support/cli.ts'
+
+/** What the appliance and a command beside it must agree on. */
+const keysOf = ({ url }: TestDatabase) => ({
+  ESPALIER_MODE: 'production',
+  ESPALIER_SECRET: 'QmV0d2VlbiB0aGUgd2FsbCBhbmQgdGhlIHRyZWUh',
+  DATABASE_URL: url,
+})
 
 let scratch: string
 let database: TestDatabase
@@ -52,13 +60,7 @@ describe('production mode', () => {
 
     beforeAll(async () => {
       appliance = await startAppliance({
-        env: {
-          ESPALIER_MODE: 'production',
-          ESPALIER_PUBLIC_URL: 'https://espalier.example.com',
-          ESPALIER_HOST: '127.0.0.1',
-          ESPALIER_SECRET: 'QmV0d2VlbiB0aGUgd2FsbCBhbmQgdGhlIHRyZWUh',
-          DATABASE_URL: database.url,
-        },
+        env: { ...keysOf(database), ESPALIER_PUBLIC_URL: 'https://espalier.example.com', ESPALIER_HOST: '127.0.0.1' },
       })
     }, 120_000)
 
@@ -69,6 +71,13 @@ describe('production mode', () => {
     const call = (path: string, init: RequestInit = {}) =>
       fetch(new URL(path, appliance.localUrl), { ...init, headers: { authorization: `Bearer ${appliance.apiKey}`, ...init.headers } })
 
+    const invite = (serial: string) =>
+      call('/enroll/invitations', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ serial }),
+      })
+
     test('is ready without a Mac, publishes no evaluation root and starts no software Macs', async () => {
       expect((await call('/readyz')).status).toBe(200)
       await expect(stat(join(appliance.dataDir, 'evaluation-root.pem'))).rejects.toThrow('ENOENT')
@@ -77,13 +86,32 @@ describe('production mode', () => {
     })
 
     test('says that no Mac can be invited without Apple’s push certificate', async () => {
-      const reply = await call('/enroll/invitations', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ serial: 'C02ABCDEFGHJ' }),
-      })
+      const reply = await invite('C02ABCDEFGHJ')
       expect(reply.status).toBe(409)
       expect(await reply.json()).toMatchObject({ error: { code: 'conflict', message: expect.stringContaining('push certificate') } })
+    })
+
+    test('refuses a push certificate that has expired, and stays as it is', async () => {
+      const file = join(scratch, 'expired.pem')
+      await writeFile(file, createPushAuthority().issue({ notAfter: new Date(Date.now() - 1000) }).pem)
+      const { code, stdout } = await espalier(['push', 'import', file, '--json'], keysOf(database))
+      expect([code, JSON.parse(stdout).code]).toEqual([10, 'expired'])
+      expect((await invite('C02ABCDEFGHJ')).status).toBe(409)
+    })
+
+    test('invites Macs from the moment that one is installed, without a restart', async () => {
+      const file = join(scratch, 'push.pem')
+      await writeFile(file, createPushAuthority().issue().pem)
+      const { code, stdout } = await espalier(['push', 'import', file, '--json'], keysOf(database))
+      expect([code, JSON.parse(stdout)]).toMatchObject([0, { code: 'installed', topic: TOPIC }])
+      const reply = await invite('C02ABCDEFGHJ')
+      expect(reply.status).toBe(201)
+      const { enrollmentUrl } = (await reply.json()) as { enrollmentUrl: string }
+      // Signed, not encrypted: what the Mac will read is there to be read.
+      const profile = await (await call(new URL(enrollmentUrl).pathname)).text()
+      expect(profile).toContain(`<key>Topic</key><string>${TOPIC}</string>`)
+      expect(await (await call('/metrics')).text()).toMatch(/^espalier_push_certificate_expires_timestamp_seconds [1-9]/m)
+      expect((await espalier(['push', 'status', '--json'], keysOf(database))).code).toBe(0)
     })
 
     test('answers a request with 503, the reason and Retry-After while no Mac is trusted', async () => {

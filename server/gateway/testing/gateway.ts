@@ -79,7 +79,7 @@ export async function startGateway(
     clock: { now: () => new Date(Date.now() + ahead) },
     random: randomBytes,
     onEvent,
-    ...(options.timing === undefined ? {} : { timing: options.timing }),
+    timing: { identifyFloorMs: 0, ...options.timing },
   })
   const server = createServer((_, response) => response.writeHead(404).end())
   attachAgentSockets(server, { registry, desk, onEvent, ...options.upgrade })

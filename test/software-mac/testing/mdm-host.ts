@@ -49,7 +49,7 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     ca,
     profileSigner,
-    topic: topicOf(file('push-cert.pem')) ?? '',
+    topic: () => topicOf(file('push-cert.pem')),
     push,
     ...ports,
     async verifyAttestation({ attObj, token, enrollmentId }) {
