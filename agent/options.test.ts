@@ -34,6 +34,29 @@ describe('the address of the appliance', () => {
   })
 })
 
+describe('plain HTTP', () => {
+  test.each(['http://localhost:3200', 'ws://127.0.0.1:3200', 'http://127.9.9.9', 'http://[::1]:3200', 'http://[0:0:0:0:0:0:0:1]'])(
+    'is spoken to this machine: %s',
+    (url) => expect(parseAgentOptions([...SOFTWARE, '--url', url], {})).toMatchObject({ ok: true }),
+  )
+
+  test.each([
+    'http://espalier.example.com',
+    'ws://192.168.1.10:3200',
+    'http://0.0.0.0:3200',
+    'http://127.0.0.1.example.com',
+    'http://localhost.example.com',
+    'ws://[2001:db8::1]',
+  ])('is refused to any other: %s', (url) => {
+    const parsed = parseAgentOptions([...SOFTWARE, '--url', url], {})
+    expect(parsed).toEqual({
+      ok: false,
+      faults: [expect.stringMatching(/^ESPALIER_URL speaks plain HTTP to .* Use its https:\/\/ address$/)],
+    })
+    expect(parseAgentOptions([...SOFTWARE, '--url', url.replace(/^http|^ws/, 'https')], {})).toMatchObject({ ok: true })
+  })
+})
+
 test('lists every fault at once, each with its remedy', () => {
   const flags = ['--platform', 'toaster', '--engine', 'steam', '--slots', 'many', '--model', '=x', '--url', 'ftp://x']
   const parsed = parseAgentOptions(flags, {})

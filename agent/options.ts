@@ -83,8 +83,15 @@ function socketUrl(text: string | undefined, faults: string[]): string | undefin
     faults.push('ESPALIER_URL is not the appliance’s address. Set it, or give --url, like https://espalier.example.com')
     return undefined
   }
+  if (protocol === 'ws:' && !isLoopback(url.hostname)) {
+    faults.push(`ESPALIER_URL speaks plain HTTP to ${url.hostname}, which is not this machine. Use its https:// address`)
+    return undefined
+  }
   return `${protocol}//${url.host}${url.pathname.replace(/\/(agent\/?)?$/, '')}/agent`
 }
+
+/** Every 127.0.0.0/8 address and `::1`; URL has brought them into their canonical form. */
+const isLoopback = (hostname: string): boolean => hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 
 function platformChoice(text: string | undefined, faults: string[]): PlatformChoice | undefined {
   if (text === undefined || text === 'macos') return { kind: 'macos' }

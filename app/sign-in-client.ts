@@ -23,8 +23,3 @@ export async function signOut(): Promise<void> {
   await post('/api/auth/signout', {})
   window.location.assign('/signin')
 }
-
-/** Where to go after signing in: a path of this console and nothing else. */
-export function safeNext(next: string | undefined): string {
-  return next?.startsWith('/') && !next.startsWith('//') && !next.includes('\\') ? next : '/'
-}

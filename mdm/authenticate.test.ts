@@ -116,6 +116,15 @@ describe('check-in', () => {
   test('Authenticate names our topic', async () => {
     expect(await codeOf((await attestedMac()).authenticate({ Topic: `${TOPIC}0` }))).toEqual([401, 'TOPIC_MISMATCH'])
   })
+  test('without a push certificate of ours no topic is right, not even none', async () => {
+    const fresh = await attestedMac()
+    here.deps.topic = () => undefined
+    expect(await codeOf(fresh.authenticate({ Topic: undefined }))).toEqual([401, 'TOPIC_MISMATCH'])
+    here.deps.topic = () => TOPIC
+    expect(await codeOf(fresh.authenticate())).toEqual([200, ''])
+    here.deps.topic = () => undefined
+    expect(await codeOf(fresh.tokenUpdate({ Topic: undefined }))).toEqual([400, 'TOPIC_MISMATCH'])
+  })
   test('nothing but Authenticate is heard before Authenticate', async () => {
     const fresh = await attestedMac()
     expect(await codeOf(fresh.tokenUpdate())).toEqual([401, 'NOT_AUTHENTICATED'])

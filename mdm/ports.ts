@@ -141,8 +141,8 @@ export interface Acme {
   spendNonce(nonce: string, at: Date): Promise<boolean>
   findAccount(id: string): Promise<AcmeAccount | undefined>
   findAccountByThumbprint(thumbprint: string): Promise<AcmeAccount | undefined>
-  /** Idempotent by thumbprint: returns the account that stands. */
-  createAccount(account: AcmeAccount, at: Date): Promise<AcmeAccount>
+  /** Idempotent by thumbprint: returns the account that stands. Undefined: too many were made lately that ordered nothing. */
+  createAccount(account: AcmeAccount, at: Date): Promise<AcmeAccount | undefined>
   /** The same account's open order for the same identifier, else a new one; undefined where `limit` orders were made for it. */
   createOrder(order: {
     id: string

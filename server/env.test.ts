@@ -42,6 +42,7 @@ describe('evaluation', () => {
       databaseUrl: undefined,
       natsUrl: undefined,
       tls: undefined,
+      trustedProxies: [],
       secret: undefined,
       previousSecrets: [],
       metricsToken: undefined,
@@ -72,6 +73,13 @@ describe('faults', () => {
 
   test('an unreadable variable does not hide what production refuses', () => {
     expect(faultsOf({ ...production, PORT: 'http', ESPALIER_SECRET: undefined }).sort()).toEqual(['ESPALIER_SECRET', 'PORT'])
+  })
+
+  test('proxies are trusted by address or range, and one that is neither is a fault', () => {
+    expect(readEnv({ ESPALIER_TRUSTED_PROXIES: '127.0.0.1, 10.0.0.0/8' }).trustedProxies).toEqual(['127.0.0.1', '10.0.0.0/8'])
+    for (const list of ['127.0.0.1,proxy.internal', '0.0.0.0/0']) {
+      expect(faultsOf({ ESPALIER_TRUSTED_PROXIES: list })).toEqual(['ESPALIER_TRUSTED_PROXIES'])
+    }
   })
 
   test('half a TLS pair names the missing half', () => {

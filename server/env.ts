@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { isProxyRange } from './trusted-proxies.ts'
 
 /** What the appliance was told by its environment, checked once. Each variable has its line in deploy/OPERATIONS.md. */
 export type Env = {
@@ -18,6 +19,8 @@ export type Env = {
   /** Undefined: the bus stays inside the process. */
   natsUrl: string | undefined
   tls: { certFile: string; keyFile: string } | undefined
+  /** Addresses and CIDR ranges of the proxies in front: whose word on a caller's address is believed. */
+  trustedProxies: string[]
   /** Undefined: generated at the first start (evaluation only). */
   secret: string | undefined
   /** Secrets replaced by `secret`, still good for opening. */
@@ -56,6 +59,13 @@ const integer = (min: number, max: number, remedy: string) =>
     .transform(Number)
     .refine((value) => value >= min && value <= max, remedy)
 
+/** A list separated by commas. */
+const entriesOf = (list = ''): string[] =>
+  list
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== '')
+
 const url = (protocols: string[], remedy: string) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), remedy)
 
@@ -81,6 +91,13 @@ const schema = z.object({
   NATS_URL: url(['nats:', 'tls:'], 'Use nats://HOST:4222 or tls://HOST:4222.').optional(),
   ESPALIER_TLS_CERT: file('a certificate chain').optional(),
   ESPALIER_TLS_KEY: file('the private key of ESPALIER_TLS_CERT').optional(),
+  ESPALIER_TRUSTED_PROXIES: z
+    .string()
+    .refine(
+      (list) => entriesOf(list).every(isProxyRange),
+      'Use the addresses of the proxies in front of this appliance, such as 127.0.0.1 or 10.0.0.0/8, separated by commas.',
+    )
+    .optional(),
   ESPALIER_SECRET: z
     .string()
     .min(MIN_SECRET_LENGTH, `Use at least ${MIN_SECRET_LENGTH} random characters: openssl rand -base64 32`)
@@ -148,6 +165,7 @@ function toEnv(v: Variables, cwd: string): Env {
     databaseUrl: v.DATABASE_URL,
     natsUrl: v.NATS_URL,
     tls,
+    trustedProxies: entriesOf(v.ESPALIER_TRUSTED_PROXIES),
     secret: v.ESPALIER_SECRET,
     previousSecrets: v.ESPALIER_PREVIOUS_SECRETS?.split(',').filter((secret) => secret !== '') ?? [],
     metricsToken: v.ESPALIER_METRICS_TOKEN,
@@ -172,6 +190,14 @@ function findContradictions(v: Variables, env: Env): EnvFault[] {
   }
   if (URL.canParse(env.publicUrl) && !/^\/?$/.test(new URL(env.publicUrl).pathname)) {
     add('ESPALIER_PUBLIC_URL', 'has a path.', 'Give the appliance a host name of its own; Macs keep its addresses for years.')
+  }
+  const { protocol, hostname } = new URL(env.publicUrl)
+  if (env.mode === 'evaluation' && env.softwareMacs > 0 && protocol === 'http:' && !isLoopback(hostname)) {
+    add(
+      'ESPALIER_PUBLIC_URL',
+      'is plain HTTP to another machine.',
+      'Use an https:// address, or leave it out: agents speak plain HTTP to their own machine only.',
+    )
   }
   if (env.mode === 'production') findProductionFaults(v, env, add)
   return faults
@@ -227,7 +253,7 @@ function findProductionFaults(v: Variables, env: Env, add: AddFault): void {
   }
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127\./.test(host)
+const isLoopback = (host: string): boolean => ['localhost', '::1', '[::1]'].includes(host) || /^127\.[\d.]+$/.test(host)
 
 /** Random characters hold neither such words nor so few different ones (32 random hex digits hold about 14). */
 function isWeak(secret: string): boolean {

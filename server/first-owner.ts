@@ -21,18 +21,19 @@ export async function ensureFirstOwner(
 ): Promise<FirstOwner> {
   const kept = readFirstRun(at.dataDir)
   const owner = await findUserByEmail(deps.store, ADMIN_EMAIL)
-  if (owner !== undefined && (kept !== undefined || at.mode === 'production')) {
+  // Without a password it was cut off before it was finished, and nobody has signed in yet.
+  const isFinished = owner !== undefined && owner.passwordHash !== null
+  if (isFinished && (kept !== undefined || at.mode === 'production')) {
     return { credentials: kept && keepUrl(kept, at), isNew: false }
   }
+  const unfinished = { email: ADMIN_EMAIL, name: 'Administrator', role: 'owner', passwordHash: null, createdAt: deps.clock.now() } as const
+  const user = owner ?? (await createUser(deps.store, unfinished))
   const adminPassword = makePassword()
-  const passwordHash = await hashPassword(adminPassword)
-  const user =
-    owner ??
-    (await createUser(deps.store, { email: ADMIN_EMAIL, name: 'Administrator', role: 'owner', passwordHash, createdAt: deps.clock.now() }))
-  if (owner !== undefined) await setPassword(deps.store, owner.id, passwordHash)
   const { key } = await createApiKey(deps, { owner: user, name: 'First run', scopes: ALL_SCOPES, expiresAt: null })
   const firstRun = { url: at.url, adminEmail: ADMIN_EMAIL, adminPassword, apiKey: key }
   writeFirstRun(at.dataDir, firstRun)
+  // Last, so that no owner is ever finished whose password was not written down.
+  await setPassword(deps.store, user.id, await hashPassword(adminPassword))
   return { credentials: firstRun, isNew: true }
 }
 

@@ -6,6 +6,15 @@ export type Jobs = { close(): Promise<void> }
 
 const REFRESH = 'fleet-refresh'
 
+async function refreshOrSay({ refresh, log }: { refresh(): Promise<void>; log: Log }): Promise<void> {
+  try {
+    await refresh()
+  } catch (error) {
+    log.error({ err: error, causes: error instanceof AggregateError ? error.errors.slice(0, 10) : [] }, 'the fleet could not be refreshed')
+    throw error // pg-boss tries again
+  }
+}
+
 /** Runs `refresh` every minute, never twice at once, with retries; a run that fails is in the log and comes again. */
 export async function startJobs(options: { databaseUrl: string; log: Log; refresh(): Promise<void> }): Promise<Jobs> {
   const boss = new PgBoss({ connectionString: options.databaseUrl, schema: 'jobs', application_name: 'espalier jobs', max: 4 })
@@ -14,6 +23,6 @@ export async function startJobs(options: { databaseUrl: string; log: Log; refres
   await boss.start()
   await boss.createQueue(REFRESH, { policy: 'singleton', retryLimit: 2, expireInSeconds: 300, deleteAfterSeconds: 3600 })
   await boss.schedule(REFRESH, '* * * * *')
-  await boss.work(REFRESH, { pollingIntervalSeconds: 10 }, async () => options.refresh())
+  await boss.work(REFRESH, { pollingIntervalSeconds: 10 }, () => refreshOrSay(options))
   return { close: () => boss.stop({ graceful: true, timeout: 5_000 }) }
 }

@@ -20,7 +20,7 @@ import { defaultPolicy } from './fleet/policy.ts'
 import { type GatewayEvent, logGatewayEvent } from './gateway/events.ts'
 import { createRegistry } from './gateway/registry.ts'
 import { attachAgentSockets } from './gateway/upgrade.ts'
-import { createHttpServer, listen } from './http/server.ts'
+import { closeHttpServer, createHttpServer, listen } from './http/server.ts'
 import { createInference } from './inference/handle.ts'
 import { loadInstallationKeys } from './installation-keys.ts'
 import { startJobs } from './jobs.ts'
@@ -33,6 +33,7 @@ import { type StopStep, stopInOrder } from './shutdown.ts'
 import { createStore } from './store/client.ts'
 import { createStoredPush } from './stored-push.ts'
 import { chooseTrustDomain } from './trust-domain.ts'
+import { createAddressOf, trustedProxies } from './trusted-proxies.ts'
 import { openJournal } from './usage/journal.ts'
 import { createMeter } from './usage/meter.ts'
 import { createInferenceMetrics } from './usage/metrics.ts'
@@ -107,10 +108,12 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
 
   const apiKeys = { store, clock, cache: createApiKeyCache() }
   const authenticate = (header: string | undefined): Promise<ApiKeyPrincipal> => authenticateApiKey(apiKeys, header)
+  const isTrustedProxy = trustedProxies(env.trustedProxies)
   const { app, isStopping } = await createHttpServer({
     env,
     log,
     dev: options.dev,
+    isTrustedProxy,
     mdm,
     invitations: { authenticate, invite: (invitation) => inviteMac({ store, clock, mdm }, invitation) },
     openAi: {
@@ -127,10 +130,11 @@ async function start({ env, log, database, stop, options }: Start): Promise<void
     },
     health: { store, metrics, metricsToken: env.metricsToken, authenticate },
   })
-  stop.unshift({ name: 'HTTP', deadlineMs: 5_000, stop: () => app.close() })
+  stop.unshift({ name: 'HTTP', deadlineMs: 5_000, stop: () => closeHttpServer(app) })
   // In development Next's own listener takes the socket of hot reload.
   const fallback = options.dev ? { fallback: () => undefined } : {}
-  attachAgentSockets(app.server as Server, { registry, desk: fleet.desk, onEvent, ...fallback })
+  const addressOf = createAddressOf(isTrustedProxy)
+  attachAgentSockets(app.server as Server, { registry, desk: fleet.desk, addressOf, onEvent, ...fallback })
 
   await fleet.judgeTrustedAgain()
   const jobs = await startJobs({ databaseUrl: database.url, log, refresh: fleet.refresh })

@@ -2,7 +2,7 @@ import type { Metadata } from 'next'
 import { consoleContext } from '../console-context.ts'
 import { EvaluationBanner } from '../shell/evaluation-banner.tsx'
 import { Mark } from '../shell/mark.tsx'
-import { safeNext } from '../sign-in-client.ts'
+import { safeNext } from './safe-next.ts'
 import { SignInForm } from './sign-in-form.tsx'
 
 export const metadata: Metadata = { title: 'Sign in' }

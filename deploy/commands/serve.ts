@@ -22,10 +22,7 @@ export async function serveCommand(argv: string[]): Promise<number> {
 function introduce({ url, mode, credentials, isNew }: Ready): void {
   const secrets =
     mode === 'evaluation' && credentials !== undefined
-      ? [
-          `  Sign in   ${credentials.adminEmail}   ${credentials.adminPassword}`,
-          `  API key   ${credentials.apiKey}   (base URL ${url}/v1)`,
-        ]
+      ? [`  Sign in   ${credentials.adminEmail}   ${credentials.adminPassword}`, `  API key   ${credentials.apiKey}   (base URL ${url}/v1)`]
       : isNew
         ? ['  The first password and API key are in first-run.json in the data folder. Keep them elsewhere, then delete that file.']
         : []

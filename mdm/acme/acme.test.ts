@@ -56,6 +56,17 @@ describe('every reply', () => {
   })
 })
 
+test('a new account is refused with rateLimited when too many were made, and an account that stands is still heard', async () => {
+  const ports = createMemoryPorts()
+  const { mdm } = await createTestInstallation(ports)
+  const known = await createAcmeClient(mdm, PUBLIC_URL)
+  await known.register()
+  ports.acme.createAccount = async () => undefined
+  const refused = await (await createAcmeClient(mdm, PUBLIC_URL)).register()
+  expect(refused).toMatchObject({ status: 429, json: { type: urn('rateLimited') }, headers: { 'retry-after': '60' } })
+  expect((await known.post(url('new-order'), { identifiers: [] })).status).not.toBe(429)
+})
+
 describe('a signed request is refused when only', () => {
   test.each([
     ['its nonce was never issued', { nonce: 'AAAAAAAAAAAAAAAAAAAAAA' }, 'badNonce'],

@@ -10,6 +10,7 @@ const STATUS = {
   badSignatureAlgorithm: 400,
   malformed: 400,
   orderNotReady: 403,
+  rateLimited: 429,
   rejectedIdentifier: 400,
   serverInternal: 500,
   unauthorized: 403,

@@ -7,6 +7,15 @@ import { enrollmentProfile } from './profile.ts'
 
 test('the rights are the 5395 of the reference', () => expect(ACCESS_RIGHTS).toBe(5395))
 
+test('without a push certificate there is no profile, and the link stays good', async () => {
+  const { deps, mdm, mac } = await createTestInstallation(createMemoryPorts())
+  const { code } = await mdm.invite({ macId: 'mac-a', serial: 'C02AAA' })
+  deps.topic = () => undefined
+  expect(await mac('C02AAA').fetchProfile(code)).toEqual({ status: 503 })
+  deps.topic = () => TOPIC
+  expect(await mac('C02AAA').fetchProfile(code)).toHaveProperty('plist')
+})
+
 test('the profile asks for a hardware-bound, attested P-384 identity and for signed messages', async () => {
   const { deps } = await createTestInstallation(createMemoryPorts())
   const profile = enrollmentProfile(deps, { id: 'E-1', clientIdentifier: 'once', topic: TOPIC })

@@ -11,7 +11,11 @@ import { type AcmeClient, createAcmeClient } from './acme-client.ts'
 import { signDetached } from './sign-detached.ts'
 
 type Identity = { certificate: Uint8Array; privateKey: webcrypto.CryptoKey }
-type Place = { mdm: Mdm; publicUrl: string; topic: string }
+/** What the Mac shows for a key of its own and the challenge's token. */
+type Attest = (spki: Uint8Array, token: string) => Uint8Array
+type Place = { mdm: Mdm; publicUrl: string; topic: string; attest?: Attest }
+
+const spkiAlone: Attest = (spki) => spki
 
 export type TestMac = ReturnType<typeof createTestMac>
 
@@ -19,7 +23,7 @@ export type TestMac = ReturnType<typeof createTestMac>
  * The least Mac that mdm's own tests need. Its "attestation" is its SPKI in the clear, which the tests' judge hands back: what
  * an attestation must contain is judged elsewhere.
  */
-export function createTestMac({ mdm, publicUrl, topic }: Place, serial: string, udid = `UDID-${serial}`) {
+export function createTestMac({ mdm, publicUrl, topic, attest = spkiAlone }: Place, serial: string, udid = `UDID-${serial}`) {
   let identity: Identity | undefined
   const send = async (path: string, message: Record<string, PlistValue | undefined>, signer = identity): Promise<RawReply> => {
     if (signer === undefined) throw new Error('this Mac has no identity yet')
@@ -38,7 +42,7 @@ export function createTestMac({ mdm, publicUrl, topic }: Place, serial: string, 
     obtainIdentity: async (profile: Profile) => {
       const client = await createAcmeClient(mdm, publicUrl)
       await client.register()
-      identity = await runAcme(client, publicUrl, profile)
+      identity = await runAcme(client, { publicUrl, attest }, profile)
     },
     checkin,
     authenticate: (facts: Record<string, PlistValue | undefined> = {}) =>
@@ -77,13 +81,19 @@ function readProfile(reply: RawReply): Profile | { status: number } {
   }
 }
 
-async function runAcme(client: AcmeClient, publicUrl: string, profile: Profile): Promise<Identity> {
+async function runAcme(
+  client: AcmeClient,
+  { publicUrl, attest }: Required<Pick<Place, 'publicUrl' | 'attest'>>,
+  profile: Profile,
+): Promise<Identity> {
   const keys = await newIdentityKey()
   const spki = new Uint8Array(await webcrypto.subtle.exportKey('spki', keys.publicKey))
   const order = await client.post(`${publicUrl}/acme/new-order`, { identifiers: [identifierOf(profile)] })
+  if (order.json.authorizations === undefined) throw new Error(`order: ${order.text}`)
   const authz = await client.post((order.json.authorizations as string[])[0] ?? '', '')
-  const challenge = (authz.json.challenges as { url: string }[])[0]
-  const answered = await client.post(challenge?.url ?? '', { attObj: Buffer.from(spki).toString('base64url') })
+  const challenge = (authz.json.challenges as { url: string; token: string }[])[0]
+  const attObj = attest(spki, challenge?.token ?? '')
+  const answered = await client.post(challenge?.url ?? '', { attObj: Buffer.from(attObj).toString('base64url') })
   if (answered.json.status !== 'valid') throw new Error(`challenge: ${answered.text}`)
   const finalized = await client.post(String(order.json.finalize), { csr: await newCsr(keys, profile.commonName) })
   const chain = await client.post(String(finalized.json.certificate), '')

@@ -3,7 +3,7 @@ import { isEqual } from '#protocol/bytes'
 import type { MacId } from '#protocol/ids'
 import { bindProof } from '#protocol/statements'
 import { bindAgentKey, findAgentKey } from '../store/agent-keys.ts'
-import { wasAskedAbout } from '../store/attestations.ts'
+import { wasAsked } from '../store/attestations.ts'
 import { appendAudit } from '../store/audit.ts'
 import { Undo, undoable } from '../store/client.ts'
 import { findLivingEnrollment, holdEnrolled } from '../store/enrollment-lookup.ts'
@@ -12,7 +12,7 @@ import { findMacBySerial, markSoftwareMac, quarantineMac } from '../store/macs.t
 import { burnTicket, findOpenTicket, findTicket } from '../store/tickets.ts'
 import type { Appraiser } from './appraise.ts'
 import type { LiveSessions } from './live-sessions.ts'
-import { requestAttestation } from './plan.ts'
+import { attestationKey, requestAttestation } from './plan.ts'
 import type { FleetDesk, Identified } from './ports.ts'
 import { issueTicket, type TicketDeps, ticketName, withdrawTicket } from './tickets.ts'
 
@@ -95,7 +95,7 @@ async function proveTicket(deps: DeskDeps, proof: Parameters<FleetDesk['proveTic
 async function askAboutNewKey(deps: DeskDeps, mac: MacId, agentKey: Uint8Array): Promise<void> {
   const bound = await findAgentKey(deps.store, mac)
   if (bound === undefined || !isEqual(bound.spki, agentKey)) return
-  if (await wasAskedAbout(deps.store, bound.enrollmentId, agentKey)) return
+  if (await wasAsked(deps.store, bound.enrollmentId, attestationKey(agentKey))) return
   await requestAttestation(deps, { mac, enrollmentId: bound.enrollmentId, agentKey })
 }
 

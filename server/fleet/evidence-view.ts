@@ -84,12 +84,21 @@ function scalar(value: PlistValue): string | undefined {
   return typeof value === 'object' ? undefined : String(value)
 }
 
+/** For the display names and the PEM form; nothing is decided on what it reads. Undefined for what OpenSSL will not read. */
+function readForDisplay(der: Uint8Array): X509Certificate | undefined {
+  try {
+    return new X509Certificate(Buffer.from(der))
+  } catch {
+    return undefined
+  }
+}
+
 function viewCertificate(der: Uint8Array): EvidenceView['certificates'] {
   const parsed = parseCertificate(der)
   if (!parsed.ok) return []
   const { certificate } = parsed
-  // Only for the display names and the PEM form; nothing is decided on what it reads.
-  const display = new X509Certificate(Buffer.from(der))
+  const display = readForDisplay(der)
+  if (display === undefined) return []
   return [
     {
       subject: display.subject.replaceAll('\n', ', '),

@@ -4,7 +4,7 @@ import type { MacView } from '../scheduler/snapshot.ts'
 
 /** What the gateway asks of the fleet desk while a Mac's agent connects. `fleet` implements it; `gateway` calls it. */
 export interface FleetDesk {
-  /** Undefined: no such serial in the inventory, or the Mac is revoked; the socket is then closed with 4403. */
+  /** Undefined: no such serial in the inventory, or the Mac is revoked; the socket is not told, and closed as one that proves nothing. */
   identify(hello: { serial: string; agentKey: Uint8Array }): Promise<Identified | undefined>
   /** Checks the proof against the outstanding ticket; burns it on success. False: close the socket, change nothing else. */
   proveTicket(proof: {
@@ -47,7 +47,7 @@ export type SessionVerdict =
 /** What people may see of a Mac's session; `gateway` implements it. */
 export interface SessionReader {
   find(mac: MacId): SessionView | undefined
-  /** One per connected Mac: the session that holds it, challenged or not. */
+  /** One per connected Mac: the session whose key has proved to be its own. */
   list(): SessionView[]
 }
 

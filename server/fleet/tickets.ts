@@ -24,6 +24,8 @@ export type TicketDeps = {
   inTurn: <T>(enrollmentId: string, work: () => Promise<T>) => Promise<T>
 }
 
+/** After a Mac would not install one, the next is sent no sooner than this. */
+export const TICKET_RETRY_MS = 5 * 60_000
 const TICKET_BYTES = 32
 export const TICKET_LIFE_MS = 60 * 60_000
 const PROFILE_IDENTIFIER = 'dev.espalier.ticket.profile'

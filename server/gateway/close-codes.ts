@@ -5,9 +5,9 @@ export const CLOSE = {
   protocol: 1008,
   tooBig: 1009,
   internal: 1011,
-  /** The key was not proved, or signed wrongly. */
+  /** The key was not proved in time, or signed wrongly; also for a serial number that nobody here has. */
   unproved: 4401,
-  /** No such Mac here, or it was revoked. */
+  /** The Mac was revoked, or is no longer to be here. */
   notAllowed: 4403,
   /** Said nothing, or did not answer, for too long. */
   silent: 4408,

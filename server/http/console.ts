@@ -6,7 +6,7 @@ import { mountNextAuth, type NextAuthDeps } from '../auth/next-auth.ts'
 import { AppError, toAppError } from '../errors.ts'
 import type { ConsoleDeps } from '../trpc/context.ts'
 import { type AppRouter, appRouter } from '../trpc/root.ts'
-import { isSameOrigin } from './same-origin.ts'
+import { isSameOrigin, ownOrigins } from './same-origin.ts'
 
 export type ConsolePluginDeps = ConsoleDeps & NextAuthDeps
 
@@ -17,6 +17,7 @@ const MAX_BODY_BYTES = 64 * 1024
  * reads form bodies, which no other part of the appliance does.
  */
 export async function consoleApi(app: FastifyInstance, deps: ConsolePluginDeps): Promise<void> {
+  const origins = ownOrigins(deps.publicUrl, deps.mode)
   await app.register(cookie)
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string', bodyLimit: MAX_BODY_BYTES }, (_request, body, done) =>
     done(null, Object.fromEntries(new URLSearchParams(body as string))),
@@ -24,7 +25,7 @@ export async function consoleApi(app: FastifyInstance, deps: ConsolePluginDeps):
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     const changesSomething = request.method !== 'GET' && request.method !== 'HEAD'
-    if (changesSomething && !isSameOrigin(request.headers, deps.publicUrl)) throw new AppError('forbidden', { public: CROSS_ORIGIN })
+    if (changesSomething && !isSameOrigin(request.headers, origins)) throw new AppError('forbidden', { public: CROSS_ORIGIN })
   })
   app.setErrorHandler((error: unknown, _request, reply) => {
     const known = isClientFault(error) ? new AppError('invalid_request', { cause: error }) : toAppError(error)

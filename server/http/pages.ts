@@ -4,7 +4,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import nextModule from 'next'
 import { type CurrentUserDeps, currentUser } from '../auth/current-user.ts'
 import type { SignedIn } from '../auth/sessions.ts'
+import { AppError } from '../errors.ts'
 import { pageHeaders } from './page-headers.ts'
+import { isPlainPath } from './plain-path.ts'
 
 export type PagesDeps = CurrentUserDeps & { mode: 'evaluation' | 'production' }
 
@@ -13,6 +15,8 @@ export type PagesOptions = {
   dev: boolean
   /** The repository root, which holds `app/` and `next.config.ts`. */
   dir: string
+  /** What serves the pages, where it is not Next. */
+  createNext?: CreateNext
 }
 
 type NextServer = {
@@ -35,7 +39,7 @@ export async function mountNext(app: FastifyInstance, deps: PagesDeps, options: 
   // At its first page Next attaches its own `upgrade` listener to the server that it is given, and would cut the agents' sockets:
   // in production it gets a server that never listens. In development hot reload needs the real one.
   const httpServer = options.dev ? (app.server as ReturnType<typeof createServer>) : createServer()
-  const next = createNext()({ dev: options.dev, dir: options.dir, httpServer, quiet: true })
+  const next = (options.createNext ?? createNext())({ dev: options.dev, dir: options.dir, httpServer, quiet: true })
   await next.prepare()
   const handle = next.getRequestHandler()
 
@@ -45,7 +49,10 @@ export async function mountNext(app: FastifyInstance, deps: PagesDeps, options: 
       method: ['GET', 'HEAD'],
       url: '/*',
       handler: async (request, reply) => {
+        // Only what stands below may tell the pages who is signed in.
+        delete request.raw.headers[CONTEXT_HEADER]
         const path = request.url.split('?', 1)[0] ?? '/'
+        if (!isPlainPath(path)) throw new AppError('not_found')
         if (isAsset(path, options.dev)) return hand(request, reply)
         const signedIn = await currentUser(deps, request)
         const elsewhere = redirection(request.url, path, signedIn)

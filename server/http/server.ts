@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Mdm } from '../../mdm/ports.ts'
 import type { Env } from '../env.ts'
-import { AppError, toAppError } from '../errors.ts'
+import { AppError, type ErrorCode, toAppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type ConsolePluginDeps, consoleApi } from './console.ts'
+import { createApp } from './create-app.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { type InvitationDeps, invitationRoutes } from './invitations.ts'
 import { mdmRoutes } from './mdm.ts'
@@ -15,6 +16,8 @@ export type HttpDeps = {
   env: Env
   log: Log
   dev: boolean
+  /** Whose `X-Forwarded-For` is believed. */
+  isTrustedProxy: (address: string) => boolean
   mdm: Mdm
   invitations: InvitationDeps
   openAi: OpenAiDeps
@@ -29,11 +32,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyIn
   const { env, log } = deps
   let stopping = false
   const tls = env.tls && { cert: readFileSync(env.tls.certFile), key: readFileSync(env.tls.keyFile) }
-  const app = Fastify({
-    ...(tls === undefined ? {} : { https: tls }),
-    forceCloseConnections: 'idle',
-    bodyLimit: 1024 * 1024,
-  }) as unknown as FastifyInstance
+  const app = createApp({ tls, isTrustedProxy: deps.isTrustedProxy })
   // Before the plugins: each inherits it as it is registered, unless it speaks a protocol of its own.
   app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
   await app.register(healthRoutes, { ...deps.health, isStopping: () => stopping })
@@ -51,11 +50,14 @@ export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyIn
   }
 }
 
+/** Fastify's own refusals, in the catalogue's words. */
+const FAULTS: Readonly<Record<number, ErrorCode>> = { 413: 'payload_too_large', 415: 'unsupported_media_type' }
+
 /** For what no plugin answers in its own protocol's words. */
-function answerError(log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function answerError(log: Log, thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const status = (thrown as Partial<FastifyError>).statusCode
   const isCallersFault = !(thrown instanceof AppError) && status !== undefined && status >= 400 && status < 500
-  const error = isCallersFault ? new AppError('invalid_request', { cause: thrown }) : toAppError(thrown)
+  const error = isCallersFault ? new AppError(FAULTS[status] ?? 'invalid_request', { cause: thrown }) : toAppError(thrown)
   if (error.code === 'internal') log.error({ err: thrown, route: request.routeOptions.url }, 'a request failed')
   return reply.code(error.status).send({ error: { code: error.code, message: error.publicText, param: error.param ?? null } })
 }
@@ -71,4 +73,13 @@ export async function listen(app: FastifyInstance, env: Env): Promise<void> {
     if (code === 'EACCES') throw new Error(`Port ${env.port} may not be opened by this user. Set PORT to one above 1023.`, { cause: error })
     throw error
   }
+}
+
+/** Requests have ended by now; a connection that is still open has sent none, or half of one. */
+const LINGER_MS = 500
+
+/** Stops listening and closes every connection: idle ones at once, whatever remains a moment later. */
+export async function closeHttpServer(app: FastifyInstance): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), LINGER_MS)
+  await app.close().finally(() => clearTimeout(force))
 }

@@ -8,9 +8,15 @@ const MAX_NONCES = 20_000
 /** Cleaning once in so many new nonces keeps it off the path of most requests. */
 const CLEAN_EVERY = 256
 const ACCOUNT_WITHOUT_ORDER_MS = 24 * 3600_000
+/** Accounts, too, are anybody's for the asking. Beyond this many without an order the oldest make room. */
+const MAX_IDLE_ACCOUNTS = 10_000
+/** A Mac orders within seconds of making its account; one this young is not forgotten, and when all are, no more are made. */
+const YOUNG_ACCOUNT_MS = 60_000
+
+export type AcmeLimits = { maxIdleAccounts: number }
 
 /** ACME's state over PostgreSQL: a restart between any two requests of a Mac loses nothing. */
-export function acmeIn(store: Store): Acme {
+export function acmeIn(store: Store, limits: AcmeLimits = { maxIdleAccounts: MAX_IDLE_ACCOUNTS }): Acme {
   let added = 0
   return {
     addNonce: async (nonce, at, expiresAt) => {
@@ -20,7 +26,7 @@ export function acmeIn(store: Store): Acme {
     spendNonce: async (nonce, at) => (await store.acmeNonce.deleteMany({ where: { nonce, expiresAt: { gt: at } } })).count === 1,
     findAccount: async (id) => toAccount(await store.acmeAccount.findUnique({ where: { id } })),
     findAccountByThumbprint: async (thumbprint) => toAccount(await store.acmeAccount.findUnique({ where: { thumbprint } })),
-    createAccount: (account, at) => createAccount(store, account, at),
+    createAccount: async (account, at) => ((await makeRoom(store, limits, at)) ? createAccount(store, account, at) : undefined),
     createOrder: (order) => store.$transaction((tx) => createOrder(tx, order)),
     findOrder: async (id) => toOrder(await store.acmeOrder.findUnique({ where: { id } })),
     attest: (result) => attest(store, result),
@@ -38,6 +44,18 @@ async function clean(store: Store, at: Date): Promise<void> {
     DELETE FROM "AcmeNonce" WHERE "nonce" IN (SELECT "nonce" FROM "AcmeNonce" ORDER BY "expiresAt" DESC OFFSET ${MAX_NONCES})`
   const before = new Date(at.getTime() - ACCOUNT_WITHOUT_ORDER_MS)
   await store.acmeAccount.deleteMany({ where: { createdAt: { lt: before }, orders: { none: {} } } })
+}
+
+/** True when one more account without an order may be made. */
+async function makeRoom(store: Store, { maxIdleAccounts }: AcmeLimits, at: Date): Promise<boolean> {
+  const idle = { orders: { none: {} } }
+  const excess = (await store.acmeAccount.count({ where: idle })) - maxIdleAccounts + 1
+  if (excess <= 0) return true
+  const old = { ...idle, createdAt: { lt: new Date(at.getTime() - YOUNG_ACCOUNT_MS) } }
+  const oldest = await store.acmeAccount.findMany({ where: old, orderBy: { createdAt: 'asc' }, take: excess, select: { id: true } })
+  // Asked again: one of them may have ordered meanwhile.
+  const forgotten = await store.acmeAccount.deleteMany({ where: { ...idle, id: { in: oldest.map(({ id }) => id) } } })
+  return forgotten.count >= excess
 }
 
 async function createAccount(store: Store, account: AcmeAccount, at: Date): Promise<AcmeAccount> {

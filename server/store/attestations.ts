@@ -11,6 +11,7 @@ export type AttestationRow = {
   receivedAt: Date
 }
 
+/** False where this very answer is kept already: the Mac has sent it again. */
 export async function appendAttestation(
   db: Db,
   attestation: {
@@ -22,19 +23,21 @@ export async function appendAttestation(
     bootSession: string | null
     receivedAt: Date
   },
-): Promise<void> {
+): Promise<boolean> {
+  const { enrollmentId, source } = attestation
+  const same = { enrollmentId, source, evidenceDigest: ownBytes(attestation.evidenceDigest) }
+  if ((await db.attestation.findFirst({ where: same, select: { id: true } })) !== null) return false
   await db.attestation.create({
     data: {
       id: newId('att'),
       macId: attestation.mac,
-      enrollmentId: attestation.enrollmentId,
-      source: attestation.source,
-      evidenceDigest: ownBytes(attestation.evidenceDigest),
+      ...same,
       chain: attestation.chain.map(ownBytes),
       bootSession: attestation.bootSession,
       receivedAt: attestation.receivedAt,
     },
   })
+  return true
 }
 
 /** The newest of one source under one enrollment. */
@@ -51,7 +54,7 @@ export async function listLatestAttestations(
   db: Db,
   { limit, ...where }: { enrollmentId: string; source: 'acme' | 'device_information'; limit: number },
 ): Promise<AttestationRow[]> {
-  return db.attestation.findMany({ where, orderBy: { receivedAt: 'desc' }, take: limit })
+  return db.attestation.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: limit })
 }
 
 export type NonceRow = { nonce: Uint8Array; preimage: Uint8Array; agentKey: Uint8Array; issuedAt: Date }
@@ -75,7 +78,8 @@ export async function listNonces(db: Db, mac: MacId, since: Date): Promise<Nonce
   return rows.map(({ nonce, preimage, agentKey, issuedAt }) => ({ nonce, preimage, agentKey, issuedAt }))
 }
 
-/** Whether Apple was ever asked about this key under this enrollment. */
-export async function wasAskedAbout(db: Db, enrollmentId: string, agentKey: Uint8Array): Promise<boolean> {
-  return (await db.attestationNonce.count({ where: { enrollmentId, agentKey: ownBytes(agentKey) }, take: 1 })) > 0
+/** Whether a question with this key of deduplication was put to the Mac under this enrollment, and neither withdrawn nor let lapse. */
+export async function wasAsked(db: Db, enrollmentId: string, dedupeKey: string): Promise<boolean> {
+  const where = { enrollmentId, dedupeKey, state: { notIn: ['cancelled' as const, 'expired' as const] } }
+  return (await db.mdmCommand.findFirst({ where, select: { id: true } })) !== null
 }

@@ -15,6 +15,8 @@ export type OpenStore = {
 export type StoreOptions = {
   /** Connections held at most; PostgreSQL's own default allows 100 for everybody. */
   maxConnections?: number
+  /** How long a statement may go without any answer. */
+  answerTimeoutMs?: number
   /** Told when an idle connection breaks, as when the database restarts; the pool opens a new one by itself. */
   onConnectionLost?: (error: Error) => void
 }
@@ -34,9 +36,11 @@ export async function undoable(store: Store, work: (tx: Db) => Promise<void>): P
 }
 
 const STATEMENT_TIMEOUT_MS = 30_000
+/** Above PostgreSQL's own limit, whose error says more: this one ends the wait for a database that no longer answers at all. */
+const ANSWER_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 5_000
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** A bounded pool of connections. No statement and no forgotten transaction holds one for longer than 30 s. */
+/** A bounded pool of connections. No statement, no forgotten transaction and no frozen database holds one for longer than 35 s. */
 export function createStore(databaseUrl: string, options: StoreOptions = {}): OpenStore {
   const adapter = new PrismaPg(
     {
@@ -46,6 +50,7 @@ export function createStore(databaseUrl: string, options: StoreOptions = {}): Op
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       idleTimeoutMillis: 60_000,
       statement_timeout: STATEMENT_TIMEOUT_MS,
+      query_timeout: options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     },
     { onPoolError: (error) => options.onConnectionLost?.(error) },

@@ -91,19 +91,26 @@ export type EvidenceAges = {
   attestedAt: Date | null
   lastAskedAt: Date | null
   securityInfoAt: Date | null
+  /** When facts were last asked for; `isFactsAsked`: the question still waits for its answer. */
+  factsAskedAt: Date | null
+  isFactsAsked: boolean
   trustedUntil: Date | null
 }
 
-export async function listEvidenceAges(store: Store): Promise<EvidenceAges[]> {
+export async function listEvidenceAges(store: Store, now: Date): Promise<EvidenceAges[]> {
   return store.$queryRaw<EvidenceAges[]>`
     SELECT e."macId", e.id AS "enrollmentId", k.spki AS "agentKey",
       (SELECT max("receivedAt") FROM "Attestation" WHERE "enrollmentId" = e.id AND source = 'device_information') AS "attestedAt",
       (SELECT max("issuedAt") FROM "AttestationNonce" WHERE "enrollmentId" = e.id) AS "lastAskedAt",
       (SELECT max("receivedAt") FROM "SecurityInfo" WHERE "enrollmentId" = e.id) AS "securityInfoAt",
+      f."factsAskedAt", COALESCE(f."isFactsAsked", FALSE) AS "isFactsAsked",
       (SELECT CASE WHEN trust = 'trusted' THEN until END FROM "Verdict" WHERE "macId" = e."macId" ORDER BY sequence DESC LIMIT 1) AS "trustedUntil"
     FROM "Enrollment" e
     JOIN "Mac" m ON m.id = e."macId" AND m."revokedAt" IS NULL
     LEFT JOIN "AgentKey" k ON k."macId" = e."macId" AND k."revokedAt" IS NULL
+    LEFT JOIN LATERAL (
+      SELECT max("createdAt") AS "factsAskedAt", bool_or(state IN ('queued', 'sent', 'not_now') AND "expiresAt" > ${now}) AS "isFactsAsked"
+      FROM "MdmCommand" WHERE "enrollmentId" = e.id AND "dedupeKey" = 'security-info') f ON TRUE
     WHERE e.state = 'enrolled'`
 }
 
@@ -114,6 +121,9 @@ export async function countEnrolledUnderOtherTopic(db: Db, topic: string): Promi
 
 /** The Mac that an enrollment's invitation was made for. */
 export async function findInvitedMac(db: Db, enrollmentId: string): Promise<{ serial: string; isRevoked: boolean } | undefined> {
-  const row = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { mac: { select: { serial: true, revokedAt: true } } } })
+  const row = await db.enrollment.findUnique({
+    where: { id: enrollmentId },
+    select: { mac: { select: { serial: true, revokedAt: true } } },
+  })
   return row === null ? undefined : { serial: row.mac.serial, isRevoked: row.mac.revokedAt !== null }
 }

@@ -4,23 +4,26 @@ import type { Db } from './client.ts'
 
 export type SecurityInfoRow = { report: unknown; evidenceDigest: Uint8Array; receivedAt: Date }
 
+/** False where this very report is kept already: the Mac has sent it again. */
 export async function appendSecurityInfo(
   db: Db,
   info: { mac: MacId; enrollmentId: string; report: object; evidenceDigest: Uint8Array; receivedAt: Date },
-): Promise<void> {
+): Promise<boolean> {
+  const same = { enrollmentId: info.enrollmentId, evidenceDigest: ownBytes(info.evidenceDigest) }
+  if ((await db.securityInfo.findFirst({ where: same, select: { id: true } })) !== null) return false
   await db.securityInfo.create({
     data: {
       id: newId('sec'),
       macId: info.mac,
-      enrollmentId: info.enrollmentId,
+      ...same,
       report: info.report,
-      evidenceDigest: ownBytes(info.evidenceDigest),
       receivedAt: info.receivedAt,
     },
   })
+  return true
 }
 
 export async function findLatestSecurityInfo(db: Db, enrollmentId: string): Promise<SecurityInfoRow | undefined> {
-  const row = await db.securityInfo.findFirst({ where: { enrollmentId }, orderBy: { receivedAt: 'desc' } })
+  const row = await db.securityInfo.findFirst({ where: { enrollmentId }, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }] })
   return row === null ? undefined : { report: row.report, evidenceDigest: row.evidenceDigest, receivedAt: row.receivedAt }
 }

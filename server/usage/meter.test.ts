@@ -131,10 +131,7 @@ test('one record that can never be stored is left to the log, and holds up no ot
   const absurd = request()
   const requests = Array.from({ length: 9 }, request)
   const beyondAnyColumn: Ending = { outcome: 'failed', usage: { promptTokens: 2 ** 53 - 1, completionTokens: 0 } }
-  await Promise.all([
-    meter.open(absurd).settle(beyondAnyColumn),
-    ...requests.map((one) => meter.open(one).settle(completed)),
-  ])
+  await Promise.all([meter.open(absurd).settle(beyondAnyColumn), ...requests.map((one) => meter.open(one).settle(completed))])
   await meter.close(patience())
   for (const one of requests) expect(await row(one.id)).toMatchObject({ outcome: 'completed' })
   expect(warnings).toMatchObject([{ record: { id: absurd.id } }])

@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Appliance, startAppliance, until, untilTrusted } from './support/appliance.ts'
 import { embeddedServer, query } from './support/database.ts'
@@ -44,6 +45,20 @@ async function settledAccount(requestId: string): Promise<Account> {
   expect(rows).toHaveLength(1)
   return rows[0] as Account
 }
+
+test('a client that goes away mid-stream frees its slot, in the agent’s own count', { timeout: 60_000 }, async () => {
+  const gone = new AbortController()
+  const stream = await watchStream(appliance, 4000, gone.signal)
+  await stream.until(20)
+  expect(await activeSlots(appliance)).toBe(1)
+  gone.abort()
+  await until(
+    async () => (await activeSlots(appliance)) === 0,
+    3_000,
+    () => 'the slot is still taken',
+  )
+  expect(await settledAccount(stream.requestId)).toMatchObject({ outcome: 'cancelled' })
+})
 
 describe('kill -9, mid-stream', () => {
   test('of the coordinator: the connection breaks without [DONE]; after a restart all is as it was, and the request counts once', {
@@ -104,4 +119,12 @@ async function killAgents(of: Appliance): Promise<number> {
     killed++
   }
   return killed
+}
+
+/** Slots in use, as the agents themselves count them. */
+async function activeSlots(of: Appliance): Promise<number> {
+  const files = (await readdir(of.dataDir, { recursive: true })).filter((name) => name.endsWith('agent/status.json'))
+  expect(files).toHaveLength(2)
+  const states = await Promise.all(files.map(async (name) => JSON.parse(await readFile(join(of.dataDir, name), 'utf8'))))
+  return states.reduce((sum, state) => sum + state.capacity.active, 0)
 }

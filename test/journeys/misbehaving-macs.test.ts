@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, test } from 'vitest'
-import { type Appliance, fleetStatus, startAppliance, until } from './support/appliance.ts'
-import { type StartedFleet, startApple, startMac } from './support/fleet.ts'
+import { test } from 'vitest'
+import { fleetStatus, until } from './support/appliance.ts'
+import { withBareAppliance } from './support/bare-appliance.ts'
+import { startMac } from './support/fleet.ts'
 
 /** Each Mac lies or is broken in one way; each must end refused with just the reason for that. */
 const CASES: { serial: string; name: string; args: string[]; reasons: string[] }[] = [
@@ -29,32 +30,21 @@ const CASES: { serial: string; name: string; args: string[]; reasons: string[] }
   },
 ]
 
-let appliance: Appliance
-const started: StartedFleet[] = []
-
-beforeAll(async () => {
-  appliance = await startAppliance({ env: { ESPALIER_SOFTWARE_MACS: '0' } })
-  started.push(startApple(appliance))
-}, 180_000)
-
-afterAll(async () => {
-  await Promise.all(started.map((child) => child.stop()))
-  await appliance?.close()
-}, 60_000)
+const { appliance, started } = withBareAppliance()
 
 for (const { serial, name, args, reasons } of CASES) {
   test(`refuses a Mac with ${name}: ${reasons.join(', ')}`, { timeout: 90_000 }, async () => {
-    const known = new Set((await fleetStatus(appliance)).map((one) => one.mac))
-    const mac = await startMac(appliance, serial, ['--engine', 'sim', ...args])
+    const known = new Set((await fleetStatus(appliance())).map((one) => one.mac))
+    const mac = await startMac(appliance(), serial, ['--engine', 'sim', ...args])
     started.push(mac)
     let standing: Awaited<ReturnType<typeof fleetStatus>>[number] | undefined
     await until(
       async () => {
-        standing = (await fleetStatus(appliance)).find((one) => !known.has(one.mac))
+        standing = (await fleetStatus(appliance())).find((one) => !known.has(one.mac))
         return standing?.trust === 'refused' && standing.reasons.join() === reasons.join()
       },
       60_000,
-      () => `it stands as ${JSON.stringify(standing)}\n${mac.output()}\n${appliance.output().slice(-4000)}`,
+      () => `it stands as ${JSON.stringify(standing)}\n${mac.output()}\n${appliance().output().slice(-4000)}`,
     )
     await mac.stop()
   })

@@ -1,24 +1,15 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Appliance, fleetStatus, startAppliance, until, untilTrusted } from './support/appliance.ts'
-import { appleDirectory, type StartedFleet, startApple, startFleetProcess, startMac } from './support/fleet.ts'
+import { expect, test } from 'vitest'
+import { fleetStatus, until, untilTrusted } from './support/appliance.ts'
+import { withBareAppliance } from './support/bare-appliance.ts'
+import { appleDirectory, startFleetProcess, startMac } from './support/fleet.ts'
 
-let appliance: Appliance
-const started: StartedFleet[] = []
-
-beforeAll(async () => {
-  appliance = await startAppliance({ env: { ESPALIER_SOFTWARE_MACS: '0' } })
-  started.push(startApple(appliance))
-}, 180_000)
-
-afterAll(async () => {
-  await Promise.all(started.map((child) => child.stop()))
-  await appliance?.close()
-}, 60_000)
+const { appliance: bare, started } = withBareAppliance()
 
 test('a machine that registers its key under an honest Mac’s serial number gains nothing, and the honest Mac loses nothing', {
   timeout: 180_000,
 }, async () => {
+  const appliance = bare()
   const serial = 'HONESTMAC001'
   // The honest Mac is enrolled and answers MDM, but its agent does not run yet: the impostor comes first.
   started.push(await startMac(appliance, serial, ['--no-agent']))

@@ -11,9 +11,10 @@ export type WatchedStream = {
 }
 
 /** The sim engine echoes these words, one token each, until `maxTokens`. */
-export async function watchStream(appliance: Appliance, maxTokens: number): Promise<WatchedStream> {
+export async function watchStream(appliance: Appliance, maxTokens: number, signal?: AbortSignal): Promise<WatchedStream> {
   const reply = await appliance.get('/v1/chat/completions', {
     method: 'POST',
+    ...(signal === undefined ? {} : { signal }),
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       model: 'espalier-demo',
