@@ -6,11 +6,15 @@ export type Jobs = { close(): Promise<void> }
 
 const REFRESH = 'fleet-refresh'
 
+/** What keeps one Mac from being refreshed often keeps all of them. */
+const MAX_LOGGED = 5
+
 async function refreshOrSay({ refresh, log }: { refresh(): Promise<void>; log: Log }): Promise<void> {
   try {
     await refresh()
   } catch (error) {
-    log.error({ err: error, causes: error instanceof AggregateError ? error.errors.slice(0, 10) : [] }, 'the fleet could not be refreshed')
+    const causes: unknown[] = error instanceof AggregateError ? error.errors.slice(0, MAX_LOGGED) : [error]
+    for (const err of causes) log.error({ err }, 'the fleet could not be refreshed')
     throw error // pg-boss tries again
   }
 }

@@ -53,7 +53,7 @@ async function becomeRoutable(mac: FleetMac): Promise<ScriptedAgent> {
 }
 
 async function publish(agent: ScriptedAgent, mac: FleetMac): Promise<void> {
-  const evidenceDigest = registry.snapshot().macs.find((one) => one.mac === mac.id)?.evidenceDigest
+  const evidenceDigest = registry.snapshot().macs.find((one) => one.mac === mac.id)?.evidenceDigest ?? ''
   agent.send({ type: 'capacity', capacity: CAPACITY })
   agent.send({ type: 'key-config', keyConfig: await keyConfig(agent, mac.id, { evidenceDigest, ...life() }) })
   await until(() => registry.find(mac.id)?.isRoutable === true)
@@ -83,14 +83,18 @@ test('while the database is away an agent that answers its challenge is cut, not
   expect(registry.snapshot().macs.some((one) => one.mac === mac.id)).toBe(false)
 })
 
-test('a revoked Mac’s session is closed, and so is whatever comes after it', async () => {
+test('a revoked Mac’s session is closed, and its key opens no other', async () => {
   const mac = await enrollMac(house, 'SOCKETMAC003')
   const agent = await becomeRoutable(mac)
   await house.fleet.reader.revokeMac({ mac: mac.id, by: 'user:usr_1' })
   expect(await agent.closed).toMatchObject({ code: 4403 })
   const again = await connectAgent(url, agent.signer)
   hello(again, mac.serial)
-  expect(await again.closed).toMatchObject({ code: 4403 })
+  await answer(again, await again.next('challenge'))
+  await house.fleet.desk.identify({ serial: mac.serial, agentKey: mac.agentKey })
+  expect(registry.find(mac.id)).toBeUndefined()
+  expect(again.waiting('status')).toBe(0)
+  again.close()
 })
 
 test('a Mac that authenticates anew has its session closed, and must prove a key again', async () => {
