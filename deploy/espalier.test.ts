@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { scratchFolder } from '../test/support/scratch-folder.ts'
 
 const program = join(import.meta.dirname, 'espalier.mjs')
 
@@ -49,7 +49,7 @@ describe('handing over to a program', () => {
 
   /** A parent that hands over to a child whose text is given. */
   function parentOf(childText: string) {
-    const dir = mkdtempSync(join(tmpdir(), 'espalier-hand-over-'))
+    const dir = scratchFolder()
     writeFileSync(join(dir, 'child.mjs'), childText)
     const text = `import { handOver } from '${handOver}'; process.exitCode = await handOver(process.execPath, ['child.mjs'], ${JSON.stringify(dir)})`
     const parent = spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -1,11 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { scratchFolder } from '../test/support/scratch-folder.ts'
 import { EnvError, readEnv } from './env.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'espalier-env-'))
+const folder = scratchFolder()
 const pem = join(folder, 'tls.pem')
 writeFileSync(pem, 'pem')
 
@@ -140,7 +140,7 @@ describe('production', () => {
   })
 
   test('refuses a data directory that was used for evaluation', () => {
-    const used = mkdtempSync(join(tmpdir(), 'espalier-env-'))
+    const used = scratchFolder()
     writeFileSync(join(used, 'evaluation-root.pem'), 'pem')
     expect(faultsOf({ ...production, ESPALIER_DATA: used })).toEqual(['ESPALIER_DATA'])
   })

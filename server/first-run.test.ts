@@ -1,14 +1,13 @@
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { scratchFolder } from '../test/support/scratch-folder.ts'
 import { makePassword, readFirstRun, writeFirstRun } from './first-run.ts'
 
-const newDir = (): string => mkdtempSync(join(tmpdir(), 'espalier-first-run-'))
 const firstRun = { url: 'http://localhost:3200', adminEmail: 'admin@espalier.local', adminPassword: makePassword(), apiKey: 'esp_abc' }
 
 test('is read as it was written, by its owner only, with nothing left beside it', () => {
-  const dir = newDir()
+  const dir = scratchFolder()
   expect(readFirstRun(dir)).toBeUndefined()
   writeFirstRun(dir, firstRun)
   expect(readFirstRun(dir)).toEqual(firstRun)
@@ -17,12 +16,12 @@ test('is read as it was written, by its owner only, with nothing left beside it'
 })
 
 test('refuses a value that would need quoting in a shell', () => {
-  expect(() => writeFirstRun(newDir(), { ...firstRun, adminPassword: 'a$(b)' })).toThrow()
-  expect(() => writeFirstRun(newDir(), { ...firstRun, apiKey: '' })).toThrow()
+  expect(() => writeFirstRun(scratchFolder(), { ...firstRun, adminPassword: 'a$(b)' })).toThrow()
+  expect(() => writeFirstRun(scratchFolder(), { ...firstRun, apiKey: '' })).toThrow()
 })
 
 test('a file that was changed is named', () => {
-  const dir = newDir()
+  const dir = scratchFolder()
   writeFileSync(join(dir, 'first-run.json'), '{"url":1}')
   expect(() => readFirstRun(dir)).toThrow(/first-run.json was changed/)
 })

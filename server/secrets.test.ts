@@ -1,8 +1,8 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { scratchFolder } from '../test/support/scratch-folder.ts'
 import { createSecretBox, EnvelopeDamaged, readOrMakeSecret, SealedWithOtherSecret } from './secrets.ts'
 
 const secret = 'correct horse battery staple, with more'
@@ -80,7 +80,7 @@ describe('rotation', () => {
 
 describe('the generated secret', () => {
   test('is made once, only its owner can read it, and it stays', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'espalier-secret-'))
+    const dir = scratchFolder()
     const made = readOrMakeSecret(dir)
     expect(made).toMatch(/^[A-Za-z0-9_-]{43}$/)
     expect(statSync(join(dir, 'secret')).mode & 0o777).toBe(0o600)
@@ -89,7 +89,7 @@ describe('the generated secret', () => {
   })
 
   test('a file that was emptied is not taken for a secret', () => {
-    const dir = mkdtempSync(join(tmpdir(), 'espalier-secret-'))
+    const dir = scratchFolder()
     writeFileSync(join(dir, 'secret'), '')
     expect(() => readOrMakeSecret(dir)).toThrow(/too short/)
   })

@@ -57,10 +57,10 @@ test('a verdict, its event and its audit entry are written together or not at al
 test('verdicts of one Mac are made one after another, so that the last word is the last state', async () => {
   const mac = await trustedMac('APPRAISEM003')
   const before = (await verdicts(mac)).length
+  await Promise.all(Array.from({ length: 8 }, () => mac.answer({ rdmaEnabled: true })))
+  expect((await verdicts(mac)).slice(before)).toMatchObject([{ reasons: ['RDMA_ENABLED'] }])
   await Promise.all(Array.from({ length: 12 }, (_, i) => mac.answer({ rdmaEnabled: i % 2 === 0 })))
-  const made = (await verdicts(mac)).slice(before - 1)
-  for (const [i, verdict] of made.entries()) expect(verdict.trust).not.toBe(made[i + 1]?.trust)
-  expect(made.at(-1)?.trust).toBe('trusted')
+  expect((await verdicts(mac)).slice(before + 1)).toMatchObject([{ trust: 'trusted' }])
   const lastTold = house.told.filter((told) => told.mac === mac.id).at(-1)
   expect(lastTold).toMatchObject({ what: 'verdict', verdict: { trust: 'trusted' } })
 })

@@ -213,6 +213,15 @@ describe('an agent that says hello', () => {
     },
   )
 
+  test('is not bound by a key of the enrollment before, though nobody has revoked it', async () => {
+    const mac = await enrollMac(house, newSerial())
+    await mac.becomeTrusted()
+    const again = await enrollMac(house, mac.serial)
+    await house.store.agentKey.updateMany({ where: { macId: mac.id }, data: { revokedAt: null } })
+    expect(again.enrollmentId).not.toBe(mac.enrollmentId)
+    expect((await identify(mac))?.key.state).not.toBe('bound')
+  })
+
   test('gets no ticket sent twice, however often it asks', async () => {
     const mac = await enrollMac(house, newSerial())
     await Promise.all(Array.from({ length: 4 }, () => identify(mac)))

@@ -1,9 +1,11 @@
+import { X509Certificate } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type PlistValue, plistDict } from '../../mdm/plist/value.ts'
 import { writePlistBytes } from '../../mdm/plist/write-plist.ts'
 import { encodeCbor } from '../../test/software-mac/mac/cbor.ts'
 import { acmeChain, deviceChain, NOW, SERIAL, UDID } from '../../test/support/trust-evidence.ts'
+import { parseCertificate } from '../attestation/certificate.ts'
 import { viewEvidence } from './evidence-view.ts'
 import { EvidenceView } from './views.ts'
 
@@ -92,3 +94,21 @@ test('certificates that are none are left out', () => {
   const raw = deviceReply({ DevicePropertiesAttestation: [new Uint8Array([1, 2, 3]), ...deviceChain().slice(1)] })
   expect(view('device-information-reply', raw).certificates).toHaveLength(1)
 })
+
+test('a certificate that we can read and OpenSSL cannot is left out, and the rest is shown', () => {
+  const [leaf, ...issuers] = deviceChain() as [Uint8Array, ...Uint8Array[]]
+  const flipped = Array.from({ length: 60 }, (_, place) => leaf.map((byte, n) => (n === place ? byte ^ 1 : byte)))
+  const odd = flipped.find((der) => parseCertificate(der).ok && !isReadByOpenSsl(der))
+  if (odd === undefined) throw new Error('the two readers agree on all of these: this test needs another example')
+  const shown = view('device-information-reply', deviceReply({ DevicePropertiesAttestation: [odd, ...issuers] }))
+  expect(shown.certificates).toHaveLength(1)
+  expect(property(shown, 'Serial number')?.value).toBe(SERIAL)
+})
+
+function isReadByOpenSsl(der: Uint8Array): boolean {
+  try {
+    return new X509Certificate(Buffer.from(der)).subject !== ''
+  } catch {
+    return false
+  }
+}

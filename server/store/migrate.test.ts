@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterEach, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { scratchFolder } from '../../test/support/scratch-folder.ts'
 import { applyMigrations, choosePending, MigrationError } from './migrate.ts'
 
 describe('choosePending', () => {
@@ -40,7 +40,7 @@ describe('applyMigrations', () => {
     await client.connect()
     await client.query('DROP SCHEMA public CASCADE; CREATE SCHEMA public')
     await client.end()
-    return { url: database.url, dir: await mkdtemp(join(tmpdir(), 'espalier-migrations-')) }
+    return { url: database.url, dir: scratchFolder() }
   }
 
   async function write(dir: string, name: string, sql: string): Promise<void> {
