@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The one program: finds the command and hands over. What a command does is in deploy/commands/.
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const UNSUPPORTED = 20
@@ -9,9 +9,9 @@ const MALFORMED = 30
 /** name → [file, exported function, what it does]; a name of two words comes with its subcommand. */
 const COMMANDS = {
   serve: ['serve.ts', 'serveCommand', 'run the appliance'],
-  agent: ['agent.ts', 'agentCommand', 'run|status|doctor|trial: the agent of this Mac'],
+  agent: ['agent.ts', 'agentCommand', 'run | status: the agent of this Mac'],
   proxy: ['proxy.ts', 'proxyCommand', 'the end-to-end proxy on an employee’s machine'],
-  fleet: ['fleet.ts', 'fleetCommand', 'simulate --macs N --engine llama|mlx|sim --url URL --token TOKEN'],
+  fleet: ['fleet.ts', 'fleetCommand', 'simulate --macs N --engine llama|sim --url URL --token TOKEN'],
   push: ['push.ts', 'pushCommand', 'import FILE | status: Apple’s push certificate'],
   'attest inspect': ['attest-inspect.ts', 'attestInspect', 'FILE: judge an attestation'],
   verify: ['verify.ts', 'verifyCommand', 'BUNDLE: check a compliance report offline'],
@@ -49,13 +49,24 @@ function argumentsAfter(argv, name) {
 
 function withoutCommand(argv, json) {
   const asked = argv.length === 0 || argv.includes('--help') || argv.includes('-h') || argv[0] === 'help'
-  if (!asked) return fail(json, MALFORMED, 'unknown_command', `There is no command “${argv[0]}”. “espalier --help” lists them.`)
-  console.log('usage: espalier COMMAND [--json]\n')
+  if (argv[0] === '--version') {
+    console.log(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version)
+    return 0
+  }
+  if (!asked) return fail(json, MALFORMED, 'unknown_command', missing(argv.find((word) => !word.startsWith('-')) ?? argv[0]))
+  console.log('usage: espalier COMMAND [--json]\n       espalier COMMAND --help\n       espalier --version\n')
   for (const [name, [file, , what]] of Object.entries(COMMANDS)) {
     if (existsSync(commandFile(file))) console.log(`  ${name.padEnd(20)} ${what}`)
   }
   console.log('\nexit: 0 proven or done · 10 refused · 20 unsupported or not provable · 30 malformed input')
   return 0
+}
+
+/** @param {string} word */
+function missing(word) {
+  const seconds = Object.keys(COMMANDS).flatMap((name) => (name.startsWith(`${word} `) ? [name.slice(word.length + 1)] : []))
+  if (seconds.length === 0) return `There is no command “${word}”. “espalier --help” lists them.`
+  return `“espalier ${word}” needs to be told what to do: ${seconds.join(' or ')}. See “espalier ${word} ${seconds[0]} --help”.`
 }
 
 function fail(json, exitCode, code, message) {

@@ -33,6 +33,28 @@ describe('espalier', () => {
     expect(JSON.parse(answer.out).code).toBe('unsupported')
   })
 
+  test('tells its version', () => {
+    expect(espalier('--version')).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+  })
+
+  test('lists nothing that this version lacks', () => {
+    expect(espalier('--help').out).not.toMatch(/doctor|trial|mlx|proxy|verify-receipt/)
+  })
+
+  test.each([['serve'], ['agent'], ['fleet'], ['fleet simulate'], ['attest inspect'], ['push']])('%s --help shows its usage', (command) => {
+    expect(espalier(...command.split(' '), '--help')).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/espalier /) })
+  })
+
+  test.each([
+    ['“espalier attest” needs to be told what to do: inspect.', ['attest']],
+    ['Say what the fleet should do: simulate.', ['fleet']],
+    ['“--frob” is nothing that serve takes.', ['serve', '--frob']],
+    ['“production” is nothing that serve takes.', ['serve', '--dev', 'production']],
+    ['“--dev=yes” is nothing that serve takes.', ['serve', '--dev=yes']],
+  ])('says “%s” and ends with 30', (sentence, argv) => {
+    expect(espalier(...argv)).toMatchObject({ code: 30, out: '', err: expect.stringContaining(sentence) })
+  })
+
   test('a faulty configuration is listed and ends with 1', () => {
     const { status, stderr } = spawnSync(process.execPath, [program, 'serve'], {
       encoding: 'utf8',

@@ -45,6 +45,7 @@ function readMessage(deps: MdmDeps, { enrollment, raw, now }: { enrollment: Enro
 }
 
 function refused(deps: MdmDeps, status: number, code: string, detail?: string): Outcome {
-  deps.log?.warn({ code, detail }, 'MDM message refused')
+  // A Mac whose enrollment has ended keeps knocking for as long as its profile is installed: no news.
+  if (code !== 'ENROLLMENT_ENDED') deps.log?.warn({ code, detail }, 'MDM message refused')
   return { ok: false, reply: refusal(status, code) }
 }

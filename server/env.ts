@@ -199,6 +199,13 @@ function findContradictions(v: Variables, env: Env): EnvFault[] {
       'Use an https:// address, or leave it out: agents speak plain HTTP to their own machine only.',
     )
   }
+  if (env.natsUrl !== undefined) {
+    add(
+      'NATS_URL',
+      'is set, but this version runs as one replica.',
+      'Leave it out; several replicas behind a bus come with a later version.',
+    )
+  }
   if (env.mode === 'production') findProductionFaults(v, env, add)
   return faults
 }

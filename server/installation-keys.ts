@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts'
 import type { SecretBox } from './secrets.ts'
 import { appendAudit } from './store/audit.ts'
 import type { Store } from './store/client.ts'
-import { findWrappedKey, insertWrappedKey } from './store/wrapped-keys.ts'
+import { findWrappedKey, insertWrappedKey, listWrappedKeys, rewrapKey } from './store/wrapped-keys.ts'
 
 /** The keys that are this installation: made at the first start, stored only sealed under ESPALIER_SECRET. */
 export type InstallationKeys = {
@@ -21,6 +21,7 @@ export type InstallationKeys = {
 type Deps = { store: Store; secrets: SecretBox; clock: Clock; organization: string }
 
 export async function loadInstallationKeys(deps: Deps): Promise<InstallationKeys> {
+  await rewrapStaleKeys(deps)
   const log = await loadOrMake(deps, 'log', async () => makeLogKey())
   const session = await loadOrMake(deps, 'session', async () => ({
     secret: webcrypto.getRandomValues(new Uint8Array(32)),
@@ -33,6 +34,13 @@ export async function loadInstallationKeys(deps: Deps): Promise<InstallationKeys
       .export({ format: 'pem', type: 'spki' })
       .toString(),
     sessionSecret: Buffer.from(session.secret).toString('base64url'),
+  }
+}
+
+/** After a rotation of ESPALIER_SECRET one start with both secrets is enough: every key then lies under the new one. */
+async function rewrapStaleKeys({ store, secrets }: Deps): Promise<void> {
+  for (const { name, envelope } of await listWrappedKeys(store)) {
+    if (!secrets.isCurrent(envelope)) await rewrapKey(store, { name, from: envelope, to: secrets.rewrap(`key:${name}`, envelope) })
   }
 }
 

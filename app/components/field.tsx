@@ -3,16 +3,19 @@ import type { ComponentProps, ReactNode } from 'react'
 import { cn } from './cn.ts'
 
 const CONTROL =
-  'h-8 w-full rounded-md border border-line-strong bg-surface px-2.5 text-sm text-ink placeholder:text-ink-3 focus-visible:outline-offset-0 disabled:opacity-50'
+  'h-8 w-full rounded-md border border-line-strong bg-surface px-2.5 text-sm text-ink placeholder:text-ink-3 focus-visible:outline-offset-0 disabled:opacity-50 aria-invalid:border-bad'
 
-/** A labelled control with its hint; the label names it to a screen reader. */
-export function Field({ label, hint, children }: { label: string; hint?: ReactNode; children: ReactNode }) {
+type FieldProps = { label: string; hint?: ReactNode; fault?: string | undefined; children: ReactNode }
+
+/** A labelled control with its hint, and what is wrong with its value; the label names it to a screen reader. */
+export function Field({ label, hint, fault, children }: FieldProps) {
   return (
     // biome-ignore lint/a11y/noLabelWithoutControl: the control is the child
     <label className="block">
       <span className="mb-1 block font-medium">{label}</span>
       {children}
       {hint !== undefined && <span className="mt-1 block text-xs text-ink-3">{hint}</span>}
+      {fault !== undefined && <span className="mt-1 block text-xs text-bad">{fault}</span>}
     </label>
   )
 }

@@ -2,6 +2,8 @@
 import { useSyncExternalStore } from 'react'
 
 const TICK_MS = 10_000
+/** The browser’s clock and the appliance’s may differ by as much. */
+const SKEW_MS = 5_000
 let now = Date.now()
 const listeners = new Set<() => void>()
 let timer: ReturnType<typeof setInterval> | undefined
@@ -40,7 +42,7 @@ export function Ago({ at, className }: { at: string | Date; className?: string }
   const ms = useNow() - date.getTime()
   return (
     <time dateTime={date.toISOString()} title={inFull(date)} className={className}>
-      {ms < 0 ? `in ${span(-ms)}` : ms < 10_000 ? 'just now' : `${span(ms)} ago`}
+      {ms < -SKEW_MS ? `in ${span(-ms)}` : ms < 10_000 ? 'just now' : `${span(ms)} ago`}
     </time>
   )
 }

@@ -1,5 +1,5 @@
 'use client'
-import { useMutation } from '@tanstack/react-query'
+import { useMutation, useQuery } from '@tanstack/react-query'
 import { Lock } from 'lucide-react'
 import Link from 'next/link'
 import type { FormEvent } from 'react'
@@ -38,7 +38,27 @@ export function InvitePage({ serial }: { serial: string }) {
           <Invited invitation={invite.data} onAnother={() => invite.reset()} />
         )}
       </Card>
+      {session?.mode === 'evaluation' && !isDenied && <SoftwareMacs publicUrl={session.publicUrl} />}
     </div>
+  )
+}
+
+function SoftwareMacs({ publicUrl }: { publicUrl: string }) {
+  return (
+    <Card className="mt-4">
+      <CardHeader title="In evaluation mode" note="add a software Mac" />
+      <div className="space-y-3 p-5">
+        <p className="text-ink-2">
+          A real Mac cannot serve on this appliance yet: evaluation mode trusts only software Macs, which run on any computer. To add one,
+          run this in the appliance’s checkout, with an{' '}
+          <Link href="/keys" className="text-accent underline">
+            API key
+          </Link>{' '}
+          of the scope <code className="font-mono text-xs">fleet:enroll</code>:
+        </p>
+        <CopyField value={`npx espalier fleet simulate --url ${publicUrl} --token $ESPALIER_KEY`} label="Command" />
+      </div>
+    </Card>
   )
 }
 
@@ -73,6 +93,8 @@ function SerialForm({ serial, isBusy, error, onSubmit }: SerialFormProps) {
 }
 
 function Invited({ invitation, onAnother }: { invitation: Invitation; onAnother: () => void }) {
+  const mac = useQuery({ queryKey: ['mac', invitation.mac], queryFn: () => api.macs.getMac.query({ mac: invitation.mac }) })
+  const hasEnrolled = mac.data?.trust === 'trusted' || mac.data?.trust === 'refused'
   return (
     <>
       <CardHeader title={`Enrollment link for ${invitation.serial}`} note="works once" />
@@ -82,6 +104,11 @@ function Invited({ invitation, onAnother }: { invitation: Invitation; onAnother:
           <p className="mt-1.5 text-xs text-ink-3">
             Expires <Ago at={invitation.expiresAt} />. It is not shown again; make another if it is lost.
           </p>
+          {hasEnrolled && (
+            <p className="mt-3 rounded-md bg-warn-soft px-3 py-2 text-warn">
+              This Mac has enrolled already. Use the link only to enroll it anew, which replaces its present enrollment.
+            </p>
+          )}
         </div>
         <ol className="space-y-3">
           <Step number={1} title="Open the link on that Mac, in Safari">

@@ -8,7 +8,7 @@ type KeyTableProps = { rows: readonly ApiKey[]; showsOwner: boolean; onRevoke: (
 
 export function KeyTable({ rows, showsOwner, onRevoke }: KeyTableProps) {
   return (
-    <div className="overflow-x-auto">
+    <div className="relative overflow-x-auto">
       <table className="w-full text-left">
         <thead className="text-xs text-ink-3">
           <tr className="border-b border-line">
@@ -33,7 +33,7 @@ export function KeyTable({ rows, showsOwner, onRevoke }: KeyTableProps) {
               <td className="px-4">
                 <StateBadge {...KEY_STATE[key.state]} />
               </td>
-              <td className="max-w-60 px-4 font-mono text-xs text-ink-2">{key.scopes.join(', ')}</td>
+              <td className="max-w-60 min-w-36 px-4 py-2 font-mono text-xs text-ink-2">{key.scopes.join(', ')}</td>
               {showsOwner && <td className="hidden px-4 text-ink-2 lg:table-cell">{key.owner.name}</td>}
               <td className="px-4 whitespace-nowrap text-ink-2">{key.lastUsedAt === null ? 'never' : <Ago at={key.lastUsedAt} />}</td>
               <td className="px-4 whitespace-nowrap text-ink-2">{key.expiresAt === null ? 'never' : <LocalTime at={key.expiresAt} />}</td>

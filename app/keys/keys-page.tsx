@@ -40,7 +40,7 @@ export function KeysPage() {
         {create}
       </PageHeader>
       <Card className="overflow-hidden">
-        <fieldset className="flex gap-0.5 border-b border-line px-3 py-2">
+        <fieldset className="flex min-w-0 flex-wrap gap-0.5 border-b border-line px-3 py-2">
           <legend className="sr-only">Which keys</legend>
           <Choice word="Active" isOn={state.onlyActive} onClick={() => update({ onlyActive: true })} />
           <Choice word="All, with expired and revoked" isOn={!state.onlyActive} onClick={() => update({ onlyActive: false })} />

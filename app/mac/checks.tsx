@@ -33,11 +33,10 @@ export function Checks({ verdict }: { verdict: Mac['verdict'] }) {
       </Card>
     )
   const { checks } = verdict
-  const failed = checks.filter((check) => isTrouble(check.outcome)).length
   const items = Object.keys(ITEMS).map(Number)
   return (
     <Card>
-      <CardHeader title="Checks" note={failed === 0 ? `all ${checks.length} in order` : `${failed} of ${checks.length} refuse`} />
+      <CardHeader title="Checks" note={summaryOf(checks)} />
       <div className="divide-y divide-line">
         {items.map((item) => {
           const own = checks.filter((check) => check.item === item)
@@ -46,6 +45,13 @@ export function Checks({ verdict }: { verdict: Mac['verdict'] }) {
       </div>
     </Card>
   )
+}
+
+function summaryOf(checks: readonly Check[]): string {
+  const failed = checks.filter((check) => check.outcome === 'fail').length
+  const unknown = checks.filter((check) => check.outcome === 'unknown').length
+  const parts = [failed > 0 && `${failed} ${failed === 1 ? 'fails' : 'fail'}`, unknown > 0 && `${unknown} cannot be judged`]
+  return parts.filter(Boolean).join(', ') || `all ${checks.length} in order`
 }
 
 function Item({ item, checks }: { item: number; checks: Check[] }) {

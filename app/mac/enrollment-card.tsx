@@ -14,6 +14,8 @@ const STATES: Record<string, string> = {
   superseded: 'Replaced by a newer enrollment',
 }
 
+const WAITS_FOR_ITS_LINK = new Set(['invited', 'profile_issued'])
+
 /** How this Mac came in, and under which device identifiers. */
 export function EnrollmentCard({ mac }: { mac: Mac }) {
   const { enrollment } = mac
@@ -34,11 +36,12 @@ export function EnrollmentCard({ mac }: { mac: Mac }) {
           <Fact term="Invited">
             <Ago at={enrollment.createdAt} />
           </Fact>
-          {enrollment.enrolledAt === null ? (
+          {WAITS_FOR_ITS_LINK.has(enrollment.state) && mac.trust !== 'revoked' && (
             <Fact term="Link expires">
               <Ago at={enrollment.linkExpiresAt} />
             </Fact>
-          ) : (
+          )}
+          {enrollment.enrolledAt !== null && (
             <Fact term="Enrolled">
               <Ago at={enrollment.enrolledAt} />
             </Fact>

@@ -1,6 +1,5 @@
 import type { Check, Mac } from '../api.ts'
 import { Card, CardHeader } from '../components/card.tsx'
-import { OUTCOME } from '../components/state-badge.tsx'
 import { OutcomeIcon } from './outcome-icon.tsx'
 import { worstOf } from './outcomes.ts'
 
@@ -25,8 +24,7 @@ function Layer({ layer, checks }: { layer: string; checks: Check[] }) {
   return (
     <li className="flex flex-col gap-0.5 bg-surface px-4 py-3" title={checks.map((check) => check.sentence).join(' ')}>
       <span className="flex items-center gap-1.5 text-xs text-ink-2">
-        <OutcomeIcon outcome={worst} />
-        <span aria-hidden>{OUTCOME[worst].word}</span>
+        <OutcomeIcon outcome={worst} showsWord />
       </span>
       <span className="leading-5 font-medium">{layer.charAt(0).toUpperCase() + layer.slice(1)}</span>
     </li>

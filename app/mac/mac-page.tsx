@@ -1,14 +1,15 @@
 'use client'
 import { useQuery } from '@tanstack/react-query'
-import { Ban } from 'lucide-react'
+import { Ban, SearchX } from 'lucide-react'
+import Link from 'next/link'
 import { useState } from 'react'
-import { api, type Mac } from '../api.ts'
+import { api, failureOf, type Mac } from '../api.ts'
 import { Button } from '../components/button.tsx'
 import { Card } from '../components/card.tsx'
 import { Id } from '../components/copyable.tsx'
 import { PageHeader } from '../components/page-header.tsx'
 import { Connection, TrustBadge } from '../components/state-badge.tsx'
-import { FailedState, LoadingRows } from '../components/states.tsx'
+import { EmptyState, FailedState, LoadingRows } from '../components/states.tsx'
 import { useMay } from '../use-session.ts'
 import { AgentCard } from './agent-card.tsx'
 import { Checks } from './checks.tsx'
@@ -20,6 +21,8 @@ import { VerdictCard } from './verdict-card.tsx'
 
 const REFRESH_MS = 10_000
 const PARENT = { href: '/macs', title: 'Macs' }
+/** What is no id at all is no Mac’s either. */
+const ISNT_THERE = new Set(['not_found', 'invalid_request'])
 
 export function MacPage({ id }: { id: string }) {
   const mac = useQuery({ queryKey: ['mac', id], queryFn: () => api.macs.getMac.query({ mac: id }), refetchInterval: REFRESH_MS })
@@ -28,13 +31,28 @@ export function MacPage({ id }: { id: string }) {
     <>
       <PageHeader title="Mac" parent={PARENT} />
       <Card>
-        {mac.isError ? (
+        {mac.isError && ISNT_THERE.has(failureOf(mac.error).code) ? (
+          <NoSuchMac />
+        ) : mac.isError ? (
           <FailedState error={mac.error} retry={() => void mac.refetch()} what="This Mac cannot be shown" />
         ) : (
           <LoadingRows label="Loading the Mac" />
         )}
       </Card>
     </>
+  )
+}
+
+function NoSuchMac() {
+  const action = (
+    <Button asChild>
+      <Link href="/macs">See all Macs</Link>
+    </Button>
+  )
+  return (
+    <EmptyState icon={SearchX} title="There is no such Mac" action={action}>
+      No Mac of this inventory has that id. The address may be mistyped.
+    </EmptyState>
   )
 }
 

@@ -4,13 +4,13 @@ import { OUTCOME, type Tone } from '../components/state-badge.tsx'
 
 const TEXT: Record<Tone, string> = { good: 'text-good', bad: 'text-bad', warn: 'text-warn', idle: 'text-ink-3' }
 
-/** The icon of an outcome; its word is read out. */
-export function OutcomeIcon({ outcome }: { outcome: Check['outcome'] }) {
+/** The icon of an outcome; its word is shown beside it, or only read out. */
+export function OutcomeIcon({ outcome, showsWord = false }: { outcome: Check['outcome']; showsWord?: boolean }) {
   const { icon: Icon, tone, word } = OUTCOME[outcome]
   return (
     <>
       <Icon aria-hidden className={cn('size-4 shrink-0', TEXT[tone])} />
-      <span className="sr-only">{word}:</span>
+      {showsWord ? <span>{word}</span> : <span className="sr-only">{word}:</span>}
     </>
   )
 }

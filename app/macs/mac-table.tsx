@@ -16,7 +16,7 @@ type MacTableProps = Sorting & { rows: readonly MacRow[]; isStale: boolean }
 export function MacTable({ rows, state, update, isStale }: MacTableProps) {
   const sorting = { state, update }
   return (
-    <div className="overflow-x-auto">
+    <div className="relative overflow-x-auto">
       <table aria-busy={isStale} className={cn('w-full text-left', isStale && 'opacity-60')}>
         <thead className="text-xs text-ink-3">
           <tr className="border-b border-line">

@@ -15,7 +15,7 @@ export function MinuteChart({ minutes, isEmpty }: { minutes: readonly Minute[]; 
   return (
     <figure className="relative" onPointerLeave={() => setHovered(undefined)}>
       <div className="absolute inset-x-0 top-0 flex justify-between text-xs text-ink-3">
-        <span>{top} a minute</span>
+        <span>up to {top} a minute</span>
         <figcaption aria-live="off" className="text-ink-2">
           {shown === undefined
             ? ''

@@ -3,15 +3,15 @@ import { ArrowUp, Square } from 'lucide-react'
 import { type KeyboardEvent, useRef, useState } from 'react'
 import { Button } from '../components/button.tsx'
 
-type ComposerProps = { isRunning: boolean; onSend: (prompt: string) => void; onStop: () => void }
+type ComposerProps = { isReady: boolean; isRunning: boolean; onSend: (prompt: string) => void; onStop: () => void }
 
 /** Enter sends, Shift-Enter makes a new line, Escape stops. */
-export function Composer({ isRunning, onSend, onStop }: ComposerProps) {
+export function Composer({ isReady, isRunning, onSend, onStop }: ComposerProps) {
   const [text, setText] = useState('')
   const area = useRef<HTMLTextAreaElement>(null)
 
   function send() {
-    if (text.trim() === '' || isRunning) return
+    if (text.trim() === '' || isRunning || !isReady) return
     onSend(text.trim())
     setText('')
     area.current?.focus()
@@ -35,7 +35,7 @@ export function Composer({ isRunning, onSend, onStop }: ComposerProps) {
           value={text}
           onChange={(event) => setText(event.target.value)}
           onKeyDown={onKeyDown}
-          className="min-h-8 flex-1 resize-none bg-transparent px-2 py-1.5 text-base outline-none placeholder:text-ink-3"
+          className="min-h-8 min-w-0 flex-1 resize-none bg-transparent px-2 py-1.5 text-base outline-none placeholder:text-ink-3"
         />
         {isRunning ? (
           <Button onClick={onStop}>
@@ -43,7 +43,7 @@ export function Composer({ isRunning, onSend, onStop }: ComposerProps) {
             Stop
           </Button>
         ) : (
-          <Button variant="primary" onClick={send} disabled={text.trim() === ''}>
+          <Button variant="primary" onClick={send} disabled={text.trim() === '' || !isReady}>
             <ArrowUp aria-hidden className="size-4" />
             Send
           </Button>

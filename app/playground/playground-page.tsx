@@ -9,6 +9,7 @@ import { PageHeader } from '../components/page-header.tsx'
 import { EmptyState, LoadingRows } from '../components/states.tsx'
 import { useSession } from '../use-session.ts'
 import { Composer } from './composer.tsx'
+import { faultsOf } from './setting-faults.ts'
 import { SettingsPanel } from './settings-panel.tsx'
 import { listModels } from './stream-chat.ts'
 import { Transcript } from './transcript.tsx'
@@ -24,6 +25,7 @@ export function PlaygroundPage() {
   const [settings, setSettings] = useState<Settings>({ model: '', system: '', temperature: 0.7, maxTokens: 256 })
   const model = models.data?.includes(settings.model) ? settings.model : (models.data?.[0] ?? '')
   const chosen = { ...settings, model }
+  const isReady = Object.keys(faultsOf(chosen)).length === 0
 
   return (
     <>
@@ -35,7 +37,7 @@ export function PlaygroundPage() {
           </Button>
         )}
       </PageHeader>
-      <div className="grid items-start gap-4 xl:grid-cols-[1fr_20rem]">
+      <div className="grid grid-cols-1 items-start gap-4 xl:grid-cols-[minmax(0,1fr)_20rem]">
         <Card className="flex h-[calc(100dvh-13.5rem)] min-h-96 flex-col">
           {session !== undefined && !mayInfer ? (
             <EmptyState icon={Lock} title="Your role may not send requests">
@@ -49,8 +51,8 @@ export function PlaygroundPage() {
             <NoModels />
           ) : (
             <>
-              <Transcript answers={chat.answers} onPick={(prompt) => chat.send(prompt, chosen)} />
-              <Composer isRunning={chat.isRunning} onSend={(prompt) => chat.send(prompt, chosen)} onStop={chat.stop} />
+              <Transcript answers={chat.answers} isReady={isReady} onPick={(prompt) => chat.send(prompt, chosen)} />
+              <Composer isReady={isReady} isRunning={chat.isRunning} onSend={(prompt) => chat.send(prompt, chosen)} onStop={chat.stop} />
             </>
           )}
         </Card>

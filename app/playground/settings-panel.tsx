@@ -4,13 +4,15 @@ import { CopyButton } from '../components/copyable.tsx'
 import { Field, Input, Select, TextArea } from '../components/field.tsx'
 import { ScrollRegion } from '../components/scroll-region.tsx'
 import { useSession } from '../use-session.ts'
+import { faultsOf, TEMPERATURE, TOKENS } from './setting-faults.ts'
 import type { Settings } from './use-chat.ts'
 
 type SettingsPanelProps = { settings: Settings; models: readonly string[]; onChange: (change: Partial<Settings>) => void }
 
 export function SettingsPanel({ settings, models, onChange }: SettingsPanelProps) {
+  const faults = faultsOf(settings)
   return (
-    <div className="space-y-4">
+    <div className="min-w-0 space-y-4">
       <Card>
         <CardHeader title="Request" />
         <div className="space-y-4 p-4">
@@ -26,23 +28,25 @@ export function SettingsPanel({ settings, models, onChange }: SettingsPanelProps
             <TextArea rows={3} maxLength={4000} value={settings.system} onChange={(event) => onChange({ system: event.target.value })} />
           </Field>
           <div className="grid grid-cols-2 gap-3">
-            <Field label="Temperature">
+            <Field label="Temperature" fault={faults.temperature}>
               <Input
                 type="number"
-                min={0}
-                max={2}
+                min={TEMPERATURE.least}
+                max={TEMPERATURE.most}
                 step={0.1}
-                value={settings.temperature}
-                onChange={(event) => onChange({ temperature: within(event.target.valueAsNumber, 0, 2) ?? 0.7 })}
+                aria-invalid={faults.temperature !== undefined}
+                value={settings.temperature ?? ''}
+                onChange={(event) => onChange({ temperature: numberIn(event.target) })}
               />
             </Field>
-            <Field label="Most tokens">
+            <Field label="Most tokens" fault={faults.maxTokens}>
               <Input
                 type="number"
-                min={1}
-                max={32_768}
+                min={TOKENS.least}
+                max={TOKENS.most}
+                aria-invalid={faults.maxTokens !== undefined}
                 value={settings.maxTokens ?? ''}
-                onChange={(event) => onChange({ maxTokens: within(event.target.valueAsNumber, 1, 32_768) })}
+                onChange={(event) => onChange({ maxTokens: numberIn(event.target) })}
               />
             </Field>
           </div>
@@ -54,8 +58,7 @@ export function SettingsPanel({ settings, models, onChange }: SettingsPanelProps
 }
 
 /** Undefined for an empty field: the API’s own default then counts. */
-const within = (value: number, least: number, most: number): number | undefined =>
-  Number.isNaN(value) ? undefined : Math.min(most, Math.max(least, value))
+const numberIn = (input: HTMLInputElement): number | undefined => (Number.isNaN(input.valueAsNumber) ? undefined : input.valueAsNumber)
 
 function FromYourOwnTool({ model }: { model: string }) {
   const session = useSession()
@@ -73,7 +76,7 @@ function FromYourOwnTool({ model }: { model: string }) {
         <CopyButton text={command} />
       </CardHeader>
       <ScrollRegion label="Command" className="overflow-x-auto">
-        <pre className="p-4 font-mono text-xs text-ink-2">{command}</pre>
+        <pre className="p-4 font-mono text-xs break-words whitespace-pre-wrap text-ink-2">{command}</pre>
       </ScrollRegion>
       <p className="px-4 pb-4 text-xs text-ink-3">Any OpenAI client works: set its base URL and a key of yours, change nothing else.</p>
     </Card>

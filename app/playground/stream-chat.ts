@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { forgetPlaygroundKey, playgroundKey } from './playground-key.ts'
 
 export type ChatTurn = { role: 'system' | 'user' | 'assistant'; content: string }
-export type ChatRequest = { model: string; messages: ChatTurn[]; temperature: number; max_tokens?: number }
+export type ChatRequest = { model: string; messages: ChatTurn[]; temperature?: number; max_tokens?: number }
 
 /** Where an answer came from, by the headers that every inference response carries. */
 export type Provenance = { request: string | null; mac: string | null; mode: string | null; attestation: string | null }

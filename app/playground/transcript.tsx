@@ -7,14 +7,16 @@ import type { Answer } from './use-chat.ts'
 
 const STARTERS = ['What is a good name for a cat?', 'Tell me a short story about an apple tree.', 'List three uses of a pencil.']
 
-export function Transcript({ answers, onPick }: { answers: readonly Answer[]; onPick: (prompt: string) => void }) {
+type StartersProps = { isReady: boolean; onPick: (prompt: string) => void }
+
+export function Transcript({ answers, ...starters }: StartersProps & { answers: readonly Answer[] }) {
   const end = useRef<HTMLDivElement>(null)
   const length = answers.at(-1)?.text.length ?? 0
   // biome-ignore lint/correctness/useExhaustiveDependencies: it follows the text as it grows
   useEffect(() => {
     end.current?.scrollIntoView({ block: 'nearest' })
   }, [answers.length, length])
-  if (answers.length === 0) return <Starters onPick={onPick} />
+  if (answers.length === 0) return <Starters {...starters} />
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, and the keyboard must reach it
     <div tabIndex={0} role="log" aria-label="Conversation" className="flex-1 space-y-6 overflow-y-auto p-5 focus-visible:-outline-offset-2">
@@ -26,7 +28,7 @@ export function Transcript({ answers, onPick }: { answers: readonly Answer[]; on
   )
 }
 
-function Starters({ onPick }: { onPick: (prompt: string) => void }) {
+function Starters({ isReady, onPick }: StartersProps) {
   return (
     <div className="flex flex-1 flex-col items-center justify-center p-6 text-center">
       <p className="text-lg font-semibold">Ask your own Macs</p>
@@ -36,8 +38,9 @@ function Starters({ onPick }: { onPick: (prompt: string) => void }) {
           <li key={prompt}>
             <button
               type="button"
+              disabled={!isReady}
               onClick={() => onPick(prompt)}
-              className="w-full rounded-md border border-line px-3 py-2 text-left text-ink-2 hover:border-line-strong hover:bg-hover hover:text-ink"
+              className="w-full rounded-md border border-line px-3 py-2 text-left text-ink-2 hover:border-line-strong hover:bg-hover hover:text-ink disabled:opacity-50"
             >
               {prompt}
             </button>

@@ -18,7 +18,7 @@ export type Answer = {
   tokensPerSecond?: number
 }
 
-export type Settings = { model: string; system: string; temperature: number; maxTokens: number | undefined }
+export type Settings = { model: string; system: string; temperature: number | undefined; maxTokens: number | undefined }
 
 /** A conversation in this page's memory; it is gone when the page is left. */
 export function useChat() {
@@ -37,9 +37,10 @@ export function useChat() {
     running.current = controller
     const messages = [...historyOf(answers, settings.system), { role: 'user' as const, content: prompt }]
     setAnswers((all) => [...all, { id, prompt, text: '', state: 'waiting' }])
-    const limit = settings.maxTokens === undefined ? {} : { max_tokens: settings.maxTokens }
+    const { temperature, maxTokens } = settings
+    const limits = { ...(temperature !== undefined && { temperature }), ...(maxTokens !== undefined && { max_tokens: maxTokens }) }
     try {
-      const request = { model: settings.model, messages, temperature: settings.temperature, ...limit }
+      const request = { model: settings.model, messages, ...limits }
       await follow(request, controller.signal, (patch) => change(id, patch))
       change(id, () => ({ state: 'done' }))
     } catch (error) {

@@ -78,10 +78,17 @@ test.each([
   ['not available yet', ['doctor'], 20],
   ['not available yet', ['trial'], 20],
   ['ESPALIER_URL', ['run', '--engine', 'sim'], 30],
-  ['espalier agent run', ['dance'], 30],
-])('says “%s” to agent %s', async (words, [command, ...rest], code) => {
+  ['There is no “espalier agent dance”: say run or status.', ['dance'], 30],
+  ['Say what the agent should do: run or status.', [], 30],
+  ['"code":"unsupported"', ['trial', '--json'], 20],
+  ['espalier agent status', ['--help'], 0],
+  ['--engine E', ['run', '--help'], 0],
+])('says “%s” to agent %s', async (words, [command, ...rest]: string[], code) => {
   const flags = command === 'run' || command === 'status' ? platform() : []
-  expect(await espalierAgent(command as string, ...flags, ...rest).ended).toMatchObject({ code, out: expect.stringContaining(words) })
+  expect(await espalierAgent(...(command === undefined ? [] : [command]), ...flags, ...rest).ended).toMatchObject({
+    code,
+    out: expect.stringContaining(words),
+  })
 })
 
 if (process.platform !== 'darwin') {

@@ -17,6 +17,10 @@ espalier agent status   show what the running agent knows (--json)
 /** `espalier agent …`; gives the exit code. */
 export async function agentCommand(argv: string[]): Promise<number> {
   const [command, ...rest] = argv
+  if (command === 'help' || argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(USAGE)
+    return EXIT.ok
+  }
   switch (command) {
     case 'run':
       return run(rest)
@@ -24,16 +28,21 @@ export async function agentCommand(argv: string[]): Promise<number> {
       return status(rest)
     case 'doctor':
     case 'trial':
-      process.stderr.write(`espalier agent ${command} is not available yet\n`)
-      return EXIT.unsupported
-    case 'help':
-    case '--help':
-      process.stdout.write(USAGE)
-      return EXIT.ok
+      return refuse(argv, { exit: EXIT.unsupported, code: 'unsupported', message: `“espalier agent ${command}” is not available yet.` })
     default:
-      process.stderr.write(USAGE)
-      return EXIT.malformed
+      return refuse(argv, { exit: EXIT.malformed, code: 'unknown_command', message: `${missing(command)}\n\n${USAGE}` })
   }
+}
+
+function missing(command: string | undefined): string {
+  const isNamed = command !== undefined && !command.startsWith('-')
+  return isNamed ? `There is no “espalier agent ${command}”: say run or status.` : 'Say what the agent should do: run or status.'
+}
+
+function refuse(argv: string[], { exit, code, message }: { exit: number; code: string; message: string }): number {
+  if (argv.includes('--json')) process.stdout.write(`${JSON.stringify({ code, message: message.split('\n')[0] })}\n`)
+  else process.stderr.write(`${message.trimEnd()}\n`)
+  return exit
 }
 
 async function run(argv: string[]): Promise<number> {

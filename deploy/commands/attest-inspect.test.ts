@@ -79,6 +79,21 @@ test('says in words what was found, why, and what was not checked', async () => 
   expect(output).toContain('Not checked')
 })
 
+test('names the evaluation root to whoever forgot it, and only when that is the one fault', async () => {
+  const hint = 'For a Mac of an evaluation, add --root .espalier/evaluation-root.pem.'
+  await attestInspect([path('chain.pem'), ...at])
+  expect(output.trimEnd().split('\n').at(-1)).toBe(hint)
+  output = ''
+  await attestInspect([path('bad.pem'), ...at])
+  expect(output).not.toContain(hint)
+})
+
+test('an attestation from after the time has no negative age', async () => {
+  await attestInspect([path('chain.pem'), '--root', path('root.pem'), '--at', '2020-01-01'])
+  expect(output).toContain('Age: not yet made at that time')
+  expect(output).not.toMatch(/Age: -/)
+})
+
 test('lets no control character of the file reach the terminal', async () => {
   const chain = deviceChain({ overrides: { commonName: `x\u001b[2J${facts().serial}` } })
   await writeFile(path('evil.pem'), chain.map(certificatePem).join(''))

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { type InspectOptions, type InspectReport, inspectAttestation } from '../../server/attestation/inspect.ts'
 import { MAX_INPUT_BYTES } from '../../server/attestation/inspect-input.ts'
 import { decodePemCertificates } from '../../server/attestation/pem.ts'
-import { APPLE_ANCHORS, createCustomAnchors, type TrustAnchors } from '../../server/attestation/roots.ts'
+import { APPLE_ANCHORS, createCustomAnchors, EVALUATION_ROOT_NAME, type TrustAnchors } from '../../server/attestation/roots.ts'
 
 /**
  * espalier attest inspect FILE: judges chain, encodings and posture of an attestation at a time, under Apple's root or another.
@@ -149,13 +149,25 @@ function describe(report: InspectReport): string {
       'Properties',
       report.properties.map(({ name, oid, state, raw, value }) => `${name} (${oid}): ${value ?? state}${raw === null ? '' : `  [${raw}]`}`),
     ),
-    ...(report.age === null ? [] : [`Age: ${Math.round(report.age.ageMs / 3600_000)} h, made at ${report.age.since} or later`]),
+    ...(report.age === null ? [] : [describeAge(report.age)]),
     ...section(
       'Not checked',
       report.notChecked.map((what) => NOT_CHECKED[what]),
     ),
+    ...(lacksOnlyEvaluationRoot(report) ? ['For a Mac of an evaluation, add --root .espalier/evaluation-root.pem.'] : []),
   ]
   return lines.map(printable).join('\n')
+}
+
+function describeAge({ ageMs, since }: { ageMs: number; since: string }): string {
+  if (ageMs < 0) return `Age: not yet made at that time; made at ${since} or later`
+  return `Age: ${Math.round(ageMs / 3600_000)} h, made at ${since} or later`
+}
+
+/** A chain of the software Apple, judged under the real one's root, and otherwise without fault. */
+function lacksOnlyEvaluationRoot({ root, reasons, certificates }: InspectReport): boolean {
+  const isUntrustedAlone = reasons.length === 1 && reasons[0]?.code === 'CHAIN_UNTRUSTED'
+  return root.domain === 'apple' && isUntrustedAlone && certificates.at(-1)?.issuer === EVALUATION_ROOT_NAME
 }
 
 const section = (title: string, items: string[]): string[] => (items.length === 0 ? [] : [`${title}:`, ...items.map((item) => `  ${item}`)])

@@ -10,7 +10,7 @@ const UNSUPPORTED = 20
 const MALFORMED = 30
 const MAX_MACS = 1000
 
-const USAGE = `usage: espalier fleet simulate --url URL --token TOKEN [--macs N] [--engine llama|mlx|sim]
+const USAGE = `usage: espalier fleet simulate --url URL --token TOKEN [--macs N] [--engine llama|sim]
                                [--slots N] [--ttft-ms N] [--itl-ms N] [--model NAME=FOLDER]…
                                [--dir DIR] [--apple DIR] [--json]`
 
@@ -26,12 +26,14 @@ const FLAGS = {
   dir: { type: 'string' },
   apple: { type: 'string' },
   json: { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const
 
 /** `espalier fleet simulate …`: software Macs that enroll and serve until they are told to stop. Returns the exit code. */
 export async function fleetCommand(argv: string[]): Promise<number> {
   const [verb, ...rest] = argv
-  if (verb !== 'simulate') return malformed(verb === undefined ? 'which fleet command?' : `unknown fleet command “${verb}”`)
+  if (verb === 'help' || argv.includes('--help') || argv.includes('-h')) return help()
+  if (verb !== 'simulate') return malformed(missing(verb))
   let values: ReturnType<typeof parse>
   try {
     values = parse(rest)
@@ -39,7 +41,7 @@ export async function fleetCommand(argv: string[]): Promise<number> {
     return malformed(error instanceof Error ? error.message : String(error))
   }
   const engine = values.engine ?? 'llama'
-  if (engine === 'mlx') return unsupported('The MLX engine runs only on a Mac; use --engine llama or --engine sim.')
+  if (engine === 'mlx') return unsupported(values, 'The MLX engine runs only on a Mac; use --engine llama or --engine sim.')
   const fault = faultOf(values, engine)
   return fault === undefined ? simulate(rest, values) : malformed(fault)
 }
@@ -48,7 +50,7 @@ const parse = (argv: string[]) => parseArgs({ args: argv, options: FLAGS }).valu
 type Values = ReturnType<typeof parse>
 
 function faultOf(values: Values, engine: string): string | undefined {
-  if (engine !== 'llama' && engine !== 'sim') return '--engine is one of: llama, mlx, sim'
+  if (engine !== 'llama' && engine !== 'sim') return '--engine is one of: llama, sim'
   const url = values.url === undefined ? null : URL.parse(values.url)
   if (url === null || !/^https?:$/.test(url.protocol)) return '--url is the appliance’s address, like http://localhost:3200'
   if (tokenOf(values) === undefined) return '--token is an API key with the scope to enroll Macs; ESPALIER_TOKEN does as well'
@@ -95,12 +97,23 @@ function whenParentGone(gone: () => void): () => void {
   return () => clearInterval(timer)
 }
 
+function help(): number {
+  console.log(USAGE)
+  return 0
+}
+
+function missing(verb: string | undefined): string {
+  const isNamed = verb !== undefined && !verb.startsWith('-')
+  return isNamed ? `There is no “espalier fleet ${verb}”: say simulate.` : 'Say what the fleet should do: simulate.'
+}
+
 function malformed(fault: string): number {
   console.error(`${fault}\n${USAGE}`)
   return MALFORMED
 }
 
-function unsupported(reason: string): number {
-  console.error(reason)
+function unsupported({ json }: Values, message: string): number {
+  if (json === true) console.log(JSON.stringify({ code: 'unsupported', message }))
+  else console.error(message)
   return UNSUPPORTED
 }

@@ -1,13 +1,48 @@
+import { parseArgs } from 'node:util'
 import { EnvError, readEnv } from '../../server/env.ts'
 import { type Ready, serve } from '../../server/main.ts'
 import { signalToStop } from '../../server/shutdown.ts'
 
-/** `espalier serve`: the appliance, until SIGINT or SIGTERM. `--dev` serves the console with hot reload. */
+const MALFORMED = 30
+
+const USAGE = `Usage: espalier serve [--dev] [--json]
+
+Runs the appliance until SIGINT or SIGTERM. Its settings come from the environment: see deploy/OPERATIONS.md.
+
+  --dev    serve the console with hot reload
+  --json   print no introduction; say faults in JSON`
+
+/** `espalier serve`: the appliance, until SIGINT or SIGTERM. */
 export async function serveCommand(argv: string[]): Promise<number> {
-  const json = argv.includes('--json')
+  const options = parseOptions(argv)
+  if ('fault' in options) {
+    const message = `${options.fault} See “espalier serve --help”.`
+    console.error(argv.includes('--json') ? JSON.stringify({ code: 'bad_option', message }) : `espalier: ${message}`)
+    return MALFORMED
+  }
+  if (options.help) {
+    console.log(USAGE)
+    return 0
+  }
+  return run(options)
+}
+
+type Options = { dev: boolean; json: boolean; help: boolean }
+
+function parseOptions(argv: string[]): Options | { fault: string } {
+  const flag = { type: 'boolean', default: false } as const
+  try {
+    return parseArgs({ args: argv, options: { dev: flag, json: flag, help: { ...flag, short: 'h' } } }).values
+  } catch (error) {
+    const words = argv.filter((word) => !['--dev', '--json', '--help', '-h'].includes(word))
+    return { fault: `“${words[0] ?? (error as Error).message}” is nothing that serve takes.` }
+  }
+}
+
+async function run({ dev, json }: Options): Promise<number> {
   const stop = signalToStop()
   try {
-    await serve(readEnv(process.env), { dev: argv.includes('--dev'), onReady: json ? () => undefined : introduce }, stop.signal)
+    await serve(readEnv(process.env), { dev, onReady: json ? () => undefined : introduce }, stop.signal)
     return 0
   } catch (error) {
     if (!(error instanceof EnvError)) throw error

@@ -10,7 +10,7 @@ import { findAgentKey } from '../store/agent-keys.ts'
 import { findLatestAttestation, listLatestAttestations, listNonces, type NonceRow } from '../store/attestations.ts'
 import { appendAudit } from '../store/audit.ts'
 import type { Store } from '../store/client.ts'
-import { findIdentityOrder, findLivingEnrollment, type LivingEnrollment } from '../store/enrollment-lookup.ts'
+import { type EvidentEnrollment, findEvidentEnrollment, findIdentityOrder, findLivingEnrollment } from '../store/enrollment-lookup.ts'
 import { appendMacEvent } from '../store/mac-events.ts'
 import { findMac, type MacRow } from '../store/macs.ts'
 import { findLatestSecurityInfo } from '../store/security-infos.ts'
@@ -58,16 +58,16 @@ async function appraiseNow(deps: AppraiserDeps, mac: MacId): Promise<void> {
   const evidence = await gather(deps, mac)
   if (evidence === undefined) return
   const last = await findLatestVerdict(deps.store, mac)
-  if (!isToBeJudged(evidence, last)) return
+  const hasLeft = last !== undefined && (await findLivingEnrollment(deps.store, mac)) === undefined
+  if (!hasLeft && !isToBeJudged(evidence, last)) return
   const decision = decideTrust(evidence, deps.policy(), deps.clock.now())
   if (isNews(decision, last, deps.policy().version)) await store(deps, mac, decision, evidence)
   tellSession(deps, mac, decision, evidence)
 }
 
-/** A Mac that is still on its way through enrollment has no verdict; one that was trusted before, or has left, always gets one. */
+/** A Mac that is still on its way through enrollment has no verdict; one that was trusted before always gets one. */
 function isToBeJudged({ mac, enrollment }: TrustEvidence, last: VerdictRow | undefined): boolean {
-  const hasLeft = enrollment === undefined && last !== undefined
-  return enrollment?.isEnrolled === true || hasLeft || last?.trust === 'trusted' || mac.isRevoked || mac.quarantine !== undefined
+  return enrollment?.isEnrolled === true || last?.trust === 'trusted' || mac.isRevoked || mac.quarantine !== undefined
 }
 
 function isNews(decision: TrustDecision, last: VerdictRow | undefined, policyVersion: number): boolean {
@@ -133,7 +133,7 @@ async function storeRefusal(deps: AppraiserDeps, mac: MacId, reasons: readonly s
 async function gather(deps: AppraiserDeps, id: MacId): Promise<TrustEvidence | undefined> {
   const mac = await findMac(deps.store, id)
   if (mac === undefined) return undefined
-  const enrollment = await findLivingEnrollment(deps.store, id)
+  const enrollment = await findEvidentEnrollment(deps.store, id)
   const since = new Date(deps.clock.now().getTime() - 2 * HARD_MAX_EVIDENCE_AGE_MS)
   const [nonces, key] = await Promise.all([listNonces(deps.store, id, since), findAgentKey(deps.store, id)])
   const underEnrollment = enrollment === undefined ? NOTHING : await gatherUnder(deps.store, enrollment, { nonces, boundKey: key?.spki })
@@ -156,7 +156,7 @@ const NOTHING: UnderEnrollment = { enrollment: undefined, channel: undefined, de
 
 async function gatherUnder(
   store: Store,
-  enrollment: LivingEnrollment,
+  enrollment: EvidentEnrollment,
   about: { nonces: readonly NonceRow[]; boundKey: Uint8Array | undefined },
 ): Promise<UnderEnrollment> {
   const [acme, order, answers, securityInfo] = await Promise.all([

@@ -3,7 +3,7 @@ import type { MacId } from '#protocol/ids'
 import type { Clock } from '../clock.ts'
 import { findLatestAttestation } from '../store/attestations.ts'
 import type { Store } from '../store/client.ts'
-import { findLivingEnrollment } from '../store/enrollment-lookup.ts'
+import { findEvidentEnrollment } from '../store/enrollment-lookup.ts'
 import { listMacs, type MacRow } from '../store/macs.ts'
 import { listLatestVerdicts, type VerdictRow } from '../store/verdicts.ts'
 
@@ -55,7 +55,7 @@ function reasonsNow(verdict: VerdictRow, { isRevoked, now }: { isRevoked: boolea
 }
 
 async function withChains(store: Store, row: MacAttestation): Promise<MacAttestation> {
-  const enrollment = await findLivingEnrollment(store, row.mac)
+  const enrollment = await findEvidentEnrollment(store, row.mac)
   if (enrollment === undefined) return row
   const [acme, device] = await Promise.all([
     findLatestAttestation(store, enrollment.id, 'acme'),

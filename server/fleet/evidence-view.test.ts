@@ -20,7 +20,7 @@ test('an ACME attestation object is laid open: Apple’s words with their OIDs, 
   expect(property(shown, 'Serial number')).toEqual({
     name: 'Serial number',
     value: SERIAL,
-    source: 'attested by Apple, 1.2.840.113635.100.8.9.1',
+    source: 'in the attestation, 1.2.840.113635.100.8.9.1',
   })
   expect(property(shown, 'Secure Boot')?.value).toBe('full')
   expect(shown.certificates).toHaveLength(2)

@@ -52,7 +52,7 @@ function attestedProperties(leaf: Uint8Array | undefined): EvidenceView['propert
   return (Object.keys(NAMES) as (keyof AttestedProperties)[]).map((name) => ({
     name: NAMES[name],
     value: words(properties[name]),
-    source: `attested by Apple, ${PROPERTY_OIDS[name]}`,
+    source: `in the attestation, ${PROPERTY_OIDS[name]}`,
   }))
 }
 

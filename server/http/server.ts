@@ -11,6 +11,7 @@ import { type InvitationDeps, invitationRoutes } from './invitations.ts'
 import { mdmRoutes } from './mdm.ts'
 import { type OpenAiDeps, openAiRoutes } from './openai/routes.ts'
 import { mountNext } from './pages.ts'
+import { answerUnknownAddresses } from './unknown-address.ts'
 
 export type HttpDeps = {
   env: Env
@@ -35,6 +36,7 @@ export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyIn
   const app = createApp({ tls, isTrustedProxy: deps.isTrustedProxy })
   // Before the plugins: each inherits it as it is registered, unless it speaks a protocol of its own.
   app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
+  answerUnknownAddresses(app)
   await app.register(healthRoutes, { ...deps.health, isStopping: () => stopping })
   await app.register(mdmRoutes(deps.mdm))
   await app.register(invitationRoutes, deps.invitations)

@@ -66,7 +66,10 @@ function requireOfferedModel(deps: AdmitDeps, model: string): void {
   const isSomebodyThere = macs.some((mac) => mac.trust === 'trusted' && mac.isLive)
   const isOffered = macs.some((mac) => mac.models.some(({ name }) => name === model))
   if (isSomebodyThere && !isOffered)
-    throw new AppError('model_not_found', { param: 'model', public: `The model “${model}” is not offered here.` })
+    throw new AppError('model_not_found', {
+      param: 'model',
+      public: `The model “${model}” is not offered here. GET /v1/models lists what is served.`,
+    })
 }
 
 export function createAdmissions(): Admissions {

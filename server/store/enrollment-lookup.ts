@@ -13,16 +13,39 @@ export type LivingEnrollment = {
 
 const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
 
+const ENROLLMENT = {
+  id: true,
+  state: true,
+  accessRights: true,
+  provisioningUdid: true,
+  identitySha256: true,
+  lastSeenAt: true,
+  enrolledAt: true,
+} as const
+
 /** The enrollment that speaks for a Mac: the one furthest along, the newest of equals. None: it was never invited, or has left. */
 export async function findLivingEnrollment(db: Db, mac: MacId): Promise<LivingEnrollment | undefined> {
   const rows = await db.enrollment.findMany({
     where: { macId: mac, state: { in: [...LIVING] } },
     orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-    select: { id: true, state: true, accessRights: true, provisioningUdid: true, identitySha256: true, lastSeenAt: true, enrolledAt: true },
+    select: ENROLLMENT,
   })
   const progress = (state: string): number => LIVING.indexOf(state as (typeof LIVING)[number])
   const [furthest] = rows.toSorted((a, b) => progress(b.state) - progress(a.state))
   return furthest as LivingEnrollment | undefined
+}
+
+export type EvidentEnrollment = Omit<LivingEnrollment, 'state'> & { state: string }
+
+/** The enrollment that a Mac's evidence came under: the living one, else the last that had an identity. What has ended is no less true. */
+export async function findEvidentEnrollment(db: Db, mac: MacId): Promise<EvidentEnrollment | undefined> {
+  const ended = () =>
+    db.enrollment.findFirst({
+      where: { macId: mac, identitySha256: { not: null } },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      select: ENROLLMENT,
+    })
+  return (await findLivingEnrollment(db, mac)) ?? (await ended()) ?? undefined
 }
 
 /** Every enrollment of a Mac that has not ended, a mere invitation included. */

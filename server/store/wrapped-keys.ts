@@ -8,6 +8,16 @@ export async function findWrappedKey(db: Db, name: string): Promise<(WrappedKeyR
   return row === null ? undefined : { name: row.name, envelope: row.envelope, public: row.public, createdAt: row.createdAt }
 }
 
+export async function listWrappedKeys(db: Db): Promise<{ name: string; envelope: Uint8Array }[]> {
+  return db.wrappedKey.findMany({ select: { name: true, envelope: true }, orderBy: { name: 'asc' } })
+}
+
+/** The same key in a new envelope, if it still lies in the old one. */
+export async function rewrapKey(db: Db, key: { name: string; from: Uint8Array; to: Uint8Array }): Promise<void> {
+  const { name, from, to } = key
+  await db.wrappedKey.updateMany({ where: { name, envelope: ownBytes(from) }, data: { envelope: ownBytes(to) } })
+}
+
 /** Puts a key in the place of the one that has its name. */
 export async function replaceWrappedKey(db: Db, key: WrappedKeyRow & { createdAt: Date }): Promise<void> {
   const data = { envelope: ownBytes(key.envelope), public: key.public === null ? null : ownBytes(key.public), createdAt: key.createdAt }

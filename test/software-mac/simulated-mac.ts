@@ -71,7 +71,8 @@ async function invited(mac: SimulatedMac): Promise<string | undefined> {
 function start(mac: SimulatedMac, link: string | undefined) {
   const { directory, appleDirectory, serial } = mac
   const linkArguments = link === undefined ? [] : ['--enroll-url', link]
-  const args = [MAIN, '--dir', directory, '--apple', appleDirectory, '--serial', serial, ...linkArguments, ...mac.extraArguments]
+  const places = ['--dir', directory, '--apple', appleDirectory, '--server-url', mac.appliance.url]
+  const args = [MAIN, ...places, '--serial', serial, ...linkArguments, ...mac.extraArguments]
   return startChild({ command: process.execPath, args, stdout: 'ignore', stderr: 'inherit' }, (message) => {
     const { state, detail } = message as { state: MacState; detail?: string }
     report(mac, state, detail)

@@ -1,7 +1,10 @@
 import { AppError } from '../../errors.ts'
 
-/** What every parameter of a chat completion does here: `used`, `ignored` (the answer would mean the same), or refused unless harmless. */
-type Treatment = 'used' | 'ignored' | { harmless: (value: unknown) => boolean }
+/**
+ * What every parameter of a chat completion does here: `used`, `ignored` (the answer would mean the same), or refused unless
+ * harmless. `only` says what it can be, where a caller may well mean to write that.
+ */
+type Treatment = 'used' | 'ignored' | { harmless: (value: unknown) => boolean; only?: string }
 
 const isOnly =
   (...values: unknown[]) =>
@@ -33,19 +36,19 @@ const PARAMETERS: Record<string, Treatment> = {
   reasoning_effort: 'ignored',
   verbosity: 'ignored',
 
-  store: { harmless: isOnly(false) },
-  n: { harmless: isOnly(1) },
+  store: { harmless: isOnly(false), only: 'false' },
+  n: { harmless: isOnly(1), only: '1' },
   tools: { harmless: isEmpty },
-  tool_choice: { harmless: isOnly('none', 'auto') },
+  tool_choice: { harmless: isOnly('none', 'auto'), only: '"none" or "auto"' },
   functions: { harmless: isEmpty },
-  function_call: { harmless: isOnly('none', 'auto') },
-  response_format: { harmless: (value) => (value as { type?: unknown }).type === 'text' },
-  logprobs: { harmless: isOnly(false) },
-  top_logprobs: { harmless: isOnly(0) },
-  presence_penalty: { harmless: isOnly(0) },
-  frequency_penalty: { harmless: isOnly(0) },
+  function_call: { harmless: isOnly('none', 'auto'), only: '"none" or "auto"' },
+  response_format: { harmless: (value) => (value as { type?: unknown }).type === 'text', only: '{"type":"text"}' },
+  logprobs: { harmless: isOnly(false), only: 'false' },
+  top_logprobs: { harmless: isOnly(0), only: '0' },
+  presence_penalty: { harmless: isOnly(0), only: '0' },
+  frequency_penalty: { harmless: isOnly(0), only: '0' },
   logit_bias: { harmless: isEmpty },
-  modalities: { harmless: (value) => Array.isArray(value) && value.every(isOnly('text')) },
+  modalities: { harmless: (value) => Array.isArray(value) && value.every(isOnly('text')), only: '["text"]' },
   audio: { harmless: never },
   prediction: { harmless: never },
   web_search_options: { harmless: never },
@@ -57,9 +60,13 @@ export function refuseUnsupportedParameters(body: Record<string, unknown>): void
   for (const [param, value] of Object.entries(body)) {
     if (value === null || value === undefined) continue
     const treatment = Object.hasOwn(PARAMETERS, param) ? PARAMETERS[param] : undefined
-    if (treatment === undefined) throw unsupported(param, `The parameter “${param}” is not known here.`)
-    if (typeof treatment === 'object' && !treatment.harmless(value)) throw unsupported(param, `This value of “${param}” is not supported.`)
+    if (treatment === undefined) throw unsupported(param, `“${param.slice(0, 200)}” is not a parameter of this version; leave it out.`)
+    if (typeof treatment === 'object' && !treatment.harmless(value)) throw unsupported(param, remedy(param, treatment.only))
   }
+}
+
+function remedy(param: string, only: string | undefined): string {
+  return only === undefined ? `“${param}” is not supported by this version; leave it out.` : `“${param}” can only be ${only}.`
 }
 
 export function unsupported(param: string, text: string): AppError {

@@ -119,6 +119,15 @@ describe('parameters that would change the answer are refused by name', () => {
     expect(refusal({ ...minimal, messages })).toMatchObject({ code: 'unsupported_parameter', param })
   })
 
+  test.each([
+    ['“tools” is not supported by this version; leave it out.', { tools: [{ type: 'function' }] }],
+    ['“n” can only be 1.', { n: 2 }],
+    ['“response_format” can only be {"type":"text"}.', { response_format: { type: 'json_object' } }],
+    ['“top_k” is not a parameter of this version; leave it out.', { top_k: 5 }],
+  ])('and says what to do instead: %s', (sentence, extra) => {
+    expect(refusal({ ...minimal, ...extra }).publicText).toBe(sentence)
+  })
+
   test('two different token limits', () => {
     expect(refusal({ ...minimal, max_tokens: 1, max_completion_tokens: 2 })).toMatchObject({ param: 'max_tokens' })
   })
@@ -145,6 +154,28 @@ describe('malformed values are refused by name', () => {
     ['stop', { ...minimal, stop: '' }],
   ])('%s in %o', (param, body) => {
     expect(refusal(body)).toMatchObject({ code: 'invalid_request', status: 400, param })
+  })
+
+  test.each([
+    ['“model” is missing.', { messages: minimal.messages }],
+    ['“model” must be a string.', { ...minimal, model: null }],
+    ['“model” must not be empty.', { ...minimal, model: '' }],
+    ['“model” must have at most 200 characters.', { ...minimal, model: 'x'.repeat(201) }],
+    ['“messages” is missing.', { model: 'm' }],
+    ['“messages” must be a list.', { ...minimal, messages: 'hi' }],
+    ['“messages” must hold at least one message.', { ...minimal, messages: [] }],
+    ['“temperature” must be at most 2.', { ...minimal, temperature: 2.1 }],
+    ['“temperature” must be a number.', { ...minimal, temperature: '1' }],
+    ['“top_p” must be at least 0.', { ...minimal, top_p: -1 }],
+    ['“max_tokens” must be a whole number.', { ...minimal, max_tokens: 1.5 }],
+    ['“max_tokens” must be at least 1.', { ...minimal, max_tokens: 0 }],
+    ['“stream” must be true or false.', { ...minimal, stream: 'yes' }],
+    ['“stream_options” must be an object.', { ...minimal, stream_options: true }],
+    ['“seed” must be a whole number.', { ...minimal, seed: 1.5 }],
+    ['“stop” must be a string or a list of up to four strings, none of them empty.', { ...minimal, stop: 5 }],
+    ['“stop[0]” must not be empty.', { ...minimal, stop: [''] }],
+  ])('in a plain sentence: %s', (sentence, body) => {
+    expect(refusal(body).publicText).toBe(sentence)
   })
 
   test.each([[undefined], [null], ['text'], [[]]])('a body that is %o', (body) => {

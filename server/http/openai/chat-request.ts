@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { EngineRequest } from '#protocol/inference'
 import { AppError } from '../../errors.ts'
+import { sayFault } from './chat-faults.ts'
 import { parseChatMessages } from './chat-messages.ts'
 import { refuseUnsupportedParameters, unsupported } from './chat-parameters.ts'
 
@@ -12,12 +13,12 @@ const StopText = z.string().min(1).max(1000)
 
 const Body = z.object({
   model: z.string().min(1).max(200),
-  messages: z.array(z.unknown()).min(1).max(4096),
+  messages: z.array(z.unknown()).min(1, 'must hold at least one message').max(4096, 'must hold at most 4096 messages'),
   stream: z.boolean().nullish(),
   stream_options: z.object({ include_usage: z.boolean().nullish() }).nullish(),
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().min(0).max(1).nullish(),
-  seed: z.number().refine(Number.isInteger, 'must be an integer').nullish(),
+  seed: z.number().refine(Number.isInteger, 'must be a whole number').nullish(),
   max_tokens: TokenLimit,
   max_completion_tokens: TokenLimit,
   stop: z.union([StopText, z.array(StopText).max(4)], 'must be a string or a list of up to four strings, none of them empty').nullish(),
@@ -29,7 +30,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
     throw new AppError('invalid_request', { public: 'The body must be a JSON object.' })
   }
   refuseUnsupportedParameters(body as Record<string, unknown>)
-  const parsed = Body.safeParse(body)
+  const parsed = Body.safeParse(body, { error: sayFault })
   if (!parsed.success) throw invalidParameter(parsed.error)
   const chat = parsed.data
   return {
@@ -75,5 +76,5 @@ function invalidParameter(error: z.ZodError): AppError {
       .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
       .join('')
       .slice(1) ?? ''
-  return new AppError('invalid_request', { param, public: `“${param}”: ${issue?.message ?? 'not valid'}.` })
+  return new AppError('invalid_request', { param, public: `“${param}” ${issue?.message ?? 'is not valid'}.` })
 }

@@ -18,9 +18,9 @@ function errorType(status: number): string {
 export type ErrorLog = { error(detail: object, message: string): void }
 
 /** Fastify's error handler for `/v1`. Only what is our own fault is logged, and never a body. */
-export function sendErrorEnvelope(log: ErrorLog) {
+export function sendErrorEnvelope(log: ErrorLog, limits: { maxBody: string }) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = asAppError(thrown)
+    const error = asAppError(thrown, limits)
     if (error.code === 'internal') log.error({ err: thrown, route: request.routeOptions.url }, 'request failed')
     if (error.retryAfterSeconds !== undefined) reply.header('retry-after', error.retryAfterSeconds)
     if (error.queuePosition !== undefined) reply.header('x-espalier-queue-position', error.queuePosition)
@@ -30,10 +30,12 @@ export function sendErrorEnvelope(log: ErrorLog) {
 }
 
 /** Fastify's own refusals of a body, in our words. */
-function asAppError(thrown: unknown): AppError {
+function asAppError(thrown: unknown, { maxBody }: { maxBody: string }): AppError {
   if (thrown instanceof AppError) return thrown
   const { code, statusCode } = thrown as Partial<FastifyError>
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return new AppError('payload_too_large', { cause: thrown })
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    return new AppError('payload_too_large', { public: `The body is too large: at most ${maxBody}.`, cause: thrown })
+  }
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return new AppError('unsupported_media_type', { cause: thrown })
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new AppError('invalid_request', { cause: thrown })
   return new AppError('internal', { cause: thrown })

@@ -57,7 +57,7 @@ test.each([
   expect(answer.json.error.param === null || typeof answer.json.error.param === 'string').toBe(true)
   expect(answer.status).toBe(status)
   expect(answer.headers.get('x-request-id')).toMatch(/^req_[0-9a-z]{20}$/)
-  expect(JSON.stringify(answer.json)).not.toMatch(/secret detail| at /)
+  expect(JSON.stringify(answer.json)).not.toMatch(/secret detail| {4}at /)
   expect(answer.headers.get('access-control-allow-origin')).toBeNull()
 })
 
@@ -67,6 +67,20 @@ test('only our own fault is logged', () => {
 
 test('a wrong method says which are right', async () => {
   expect((await call({ path: '/v1/models', method: 'DELETE' })).headers.get('allow')).toBe('GET, HEAD')
+})
+
+test.each([
+  ['“/v1/chat/completions” answers POST, not GET.', { path: '/v1/chat/completions' }],
+  ['“/v1/models” answers GET and HEAD, not DELETE.', { path: '/v1/models', method: 'DELETE' }],
+  ['The body is too large: at most 8 MiB.', { ...chat, body: `"${'x'.repeat(8 * 1024 * 1024)}"` }],
+  ['The body must be JSON. Send it as “Content-Type: application/json”.', { ...chat, type: 'text/plain', body: '{}' }],
+  ['The model “none” is not served now. GET /v1/models lists what is served.', { path: '/v1/models/none' }],
+  [
+    'The model “none” is not offered here. GET /v1/models lists what is served.',
+    { ...chat, body: '{"model":"none","messages":[{"role":"user","content":""}]}' },
+  ],
+])('a refusal says what would be right: %s', async (message, request) => {
+  expect((await call(request)).json.error.message).toBe(message)
 })
 
 test.each(['/v1/fleet/attestation', '/v1/providers/attestation'])('%s tells the trust of every Mac', async (path) => {

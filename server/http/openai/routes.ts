@@ -13,7 +13,7 @@ import { type ErrorLog, sendErrorEnvelope } from './error-envelope.ts'
 import { modelList, modelObject } from './models.ts'
 
 /** Longest body: prompts are text. */
-const MAX_BODY_BYTES = 8 * 1024 * 1024
+const MAX_BODY_MIB = 8
 
 export type OpenAiDeps = {
   inference: Inference
@@ -40,7 +40,7 @@ export function openAiRoutes(deps: OpenAiDeps): FastifyPluginAsync {
     const startedAt = deps.clock.now()
     speakOpenAi(app, deps.log)
 
-    app.post('/v1/chat/completions', { bodyLimit: MAX_BODY_BYTES, onRequest: authenticate(deps) }, async (request, reply) => {
+    app.post('/v1/chat/completions', { bodyLimit: MAX_BODY_MIB * 1024 * 1024, onRequest: authenticate(deps) }, async (request, reply) => {
       const principal = callerOf(request)
       requireScope(principal, 'inference')
       return chatCompletions(deps, { request, reply, id: requestId(reply), keyId: principal.keyId })
@@ -56,7 +56,7 @@ export function openAiRoutes(deps: OpenAiDeps): FastifyPluginAsync {
       requireScope(callerOf(request), 'models:read')
       const id = request.params['*']
       const isServed = servedModels(deps.fleet.snapshot(), deps.clock.now().getTime()).includes(id)
-      if (!isServed) throw new AppError('model_not_found', { param: 'model', public: `The model “${id.slice(0, 200)}” is not served now.` })
+      if (!isServed) throw modelNotServed(id.slice(0, 200))
       return modelObject(id, startedAt)
     })
 
@@ -75,7 +75,7 @@ function speakOpenAi(app: FastifyInstance, log: ErrorLog): void {
   app.addHook('onRequest', async (_request, reply) => {
     reply.header('x-request-id', newId<RequestId>('req'))
   })
-  app.setErrorHandler(sendErrorEnvelope(log))
+  app.setErrorHandler(sendErrorEnvelope(log, { maxBody: `${MAX_BODY_MIB} MiB` }))
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, text, done) => {
     try {
@@ -95,6 +95,13 @@ function authenticate(deps: Pick<OpenAiDeps, 'authenticate'>) {
 
 const callerOf = (request: FastifyRequest): ApiKeyPrincipal => request.getDecorator<ApiKeyPrincipal>('apiKeyPrincipal')
 
+function modelNotServed(id: string): AppError {
+  return new AppError('model_not_found', {
+    param: 'model',
+    public: `The model “${id}” is not served now. GET /v1/models lists what is served.`,
+  })
+}
+
 const requestId = (reply: FastifyReply): RequestId => reply.getHeader('x-request-id') as RequestId
 
 /** As a hook it comes before the body, whatever that is. */
@@ -103,5 +110,6 @@ async function refuseUnknown(request: FastifyRequest, reply: FastifyReply): Prom
   const allowed = Object.hasOwn(METHODS, path) ? METHODS[path] : undefined
   if (allowed === undefined) throw new AppError('not_found', { public: `There is no “${request.method} ${path.slice(0, 200)}” here.` })
   reply.header('allow', allowed)
-  throw new AppError('method_not_allowed')
+  const answered = allowed.replace(', ', ' and ')
+  throw new AppError('method_not_allowed', { public: `“${path}” answers ${answered}, not ${request.method}.` })
 }

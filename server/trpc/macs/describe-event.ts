@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { MacId } from '#protocol/ids'
 import type { MacEvent } from '../../fleet/events.ts'
 import type { TimelineEvent } from '../../fleet/views.ts'
-import { explainReasons } from './explain-trust.ts'
+import { explainReasons, isOnlyAbsence, refusalWord } from './explain-trust.ts'
 
 export const EventView = z.object({
   id: z.string(),
@@ -49,16 +49,20 @@ const SENTENCES: Record<MacEvent['type'], (detail: Record<string, unknown>) => D
   'command-failed': (detail) => bad(`${words(detail.requestType)} failed: ${words(detail.error)}`),
   'agent-connected': () => neutral('Agent connected'),
   'agent-disconnected': (detail) => neutral(`Agent disconnected: ${words(detail.reason)}`),
-  verdict: (detail) => (detail.trust === 'trusted' ? good('Became trusted') : bad(`Refused: ${reasons(detail.reasons)}`)),
+  verdict: (detail) => (detail.trust === 'trusted' ? good('Became trusted') : refusal(codesOf(detail.reasons))),
   quarantined: (detail) => bad(`Quarantined: ${reasons([detail.reason])}`),
   revoked: () => bad('Revoked'),
 }
 
 const words = (value: unknown): string => (typeof value === 'string' && value !== '' ? value : 'no reason given')
 
+const codesOf = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
+
+const refusal = (codes: string[]): Described => (isOnlyAbsence(codes) ? neutral : bad)(`${refusalWord(codes)}: ${reasons(codes)}`)
+
 /** The first reason in words, and how many more there are. */
 function reasons(codes: unknown): string {
-  const [first, ...others] = explainReasons(Array.isArray(codes) ? codes.map(String) : [])
+  const [first, ...others] = explainReasons(codesOf(codes))
   if (first === undefined) return 'no reason given'
   if (others.length === 0) return first.sentence
   return `${first.sentence} And ${others.length} more ${others.length === 1 ? 'reason' : 'reasons'}.`

@@ -37,6 +37,13 @@ describe('explaining a verdict', () => {
     expect(refused.others).toMatchObject([{ code: 'OF_THE_FUTURE', sentence: 'The check OF_THE_FUTURE failed.' }])
   })
 
+  test('what is still to come is no refusal; one finding among it is', () => {
+    const wordOf = (reasons: string[]) => explainTrust({ ...trusted, trust: 'refused', reasons }).sentence.split(':')[0]
+    expect(wordOf(['NO_ATTESTATION', 'NO_SESSION'])).toBe('Not trusted yet')
+    expect(wordOf(['NO_SESSION'])).toBe('Not trusted now')
+    expect(wordOf(['NO_ATTESTATION', 'FDE_OFF'])).toBe('Refused')
+  })
+
   test('a revoked and an enrolling Mac each have their own sentence and remedy', () => {
     for (const trust of ['revoked', 'pending'] as const) {
       const { sentence, remedy } = explainTrust({ ...trusted, trust })

@@ -49,7 +49,21 @@ export function explainReasons(codes: readonly string[]): ExplainedReason[] {
 function explainRefused(codes: readonly string[]): Explanation {
   const [first, ...others] = explainReasons(codes)
   if (first === undefined) return { sentence: 'Refused.', remedy: 'The checks below say what failed.', others: [] }
-  return { sentence: `Refused: ${first.sentence}`, remedy: first.remedy, others }
+  return { sentence: `${refusalWord(codes)}: ${first.sentence}`, remedy: first.remedy, others }
+}
+
+/** What every Mac lacks on its way in. */
+const AWAITED = new Set<string>(['NO_ATTESTATION', 'AGENT_KEY_UNBOUND', 'CODE_UNKNOWN', 'SECURITYINFO_MISSING'] satisfies ReasonCode[])
+/** What a sleeping Mac lacks as well. */
+const LAPSED = new Set<string>(['NO_SESSION', 'CHALLENGE_MISSED', 'SECURITYINFO_STALE'] satisfies ReasonCode[])
+
+/** A refusal for nothing but what is still to come, or will come again, is no finding against the Mac. */
+export const isOnlyAbsence = (codes: readonly string[]): boolean =>
+  codes.length > 0 && codes.every((code) => AWAITED.has(code) || LAPSED.has(code))
+
+export function refusalWord(codes: readonly string[]): string {
+  if (!isOnlyAbsence(codes)) return 'Refused'
+  return codes.some((code) => AWAITED.has(code)) ? 'Not trusted yet' : 'Not trusted now'
 }
 
 const isReasonCode = (code: string): code is ReasonCode => (REASON_CODES as string[]).includes(code)

@@ -17,7 +17,7 @@ export async function watchStream(appliance: Appliance, maxTokens: number, signa
     ...(signal === undefined ? {} : { signal }),
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      model: 'espalier-demo',
+      model: 'espalier-sim',
       stream: true,
       max_tokens: maxTokens,
       messages: [{ role: 'user', content: 'one two three four five' }],

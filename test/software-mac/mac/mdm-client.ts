@@ -17,7 +17,13 @@ export type MdmClient = {
 }
 
 /** Apple: every message is a PUT of an XML property list, signed by the enrollment's identity where SignMessage is set. */
-export function createMdmClient(options: { enrollment: () => Enrollment; identity: () => Identity; signal: AbortSignal }): MdmClient {
+export function createMdmClient(options: {
+  enrollment: () => Enrollment
+  identity: () => Identity
+  /** Where an address of the profile is reached now. */
+  reach: (url: string) => string
+  signal: AbortSignal
+}): MdmClient {
   async function put(url: string, contentType: string, message: PlistDict): Promise<Uint8Array> {
     const body = Buffer.from(writePlist(message))
     const headers: Record<string, string> = { 'content-type': contentType }
@@ -34,10 +40,10 @@ export function createMdmClient(options: { enrollment: () => Enrollment; identit
   }
   return {
     async checkIn(message) {
-      await put(options.enrollment().mdm.checkInUrl, 'application/x-apple-aspen-mdm-checkin', message)
+      await put(options.reach(options.enrollment().mdm.checkInUrl), 'application/x-apple-aspen-mdm-checkin', message)
     },
     async connect(message) {
-      const body = await put(options.enrollment().mdm.serverUrl, 'application/x-apple-aspen-mdm', message)
+      const body = await put(options.reach(options.enrollment().mdm.serverUrl), 'application/x-apple-aspen-mdm', message)
       if (body.length === 0) return undefined
       try {
         return readDict(body)

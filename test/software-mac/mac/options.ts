@@ -10,6 +10,8 @@ export type MacOptions = {
   /** Needed until the Mac has enrolled once. */
   enrollUrl: string | undefined
   serial: string | undefined
+  /** Where the server that this Mac enrolled with is reached now, if that may have changed. */
+  serverAddress: string | undefined
   /** Undefined: no agent. */
   agent: AgentSettings | undefined
   posture: Posture
@@ -74,12 +76,15 @@ export function parseMacOptions(argv: string[], env: Environment): MacOptions {
     return typeof value === 'string' ? value : env[`SOFTWARE_MAC_${flag.toUpperCase().replaceAll('-', '_')}`]
   }
   const isOn = (flag: Flag) => values[flag] === true || env[`SOFTWARE_MAC_${flag.toUpperCase().replaceAll('-', '_')}`] === '1'
-  const models = (values.model as string[] | undefined) ?? [`espalier-demo=${DEMO_MODEL}`]
+  // The sim engine only echoes: under the demo model's name its words would pass for the model's.
+  const modelName = read('engine') === 'sim' ? 'espalier-sim' : 'espalier-demo'
+  const models = (values.model as string[] | undefined) ?? [`${modelName}=${DEMO_MODEL}`]
   return {
     directory: resolve(required(read, 'dir')),
     appleDirectory: resolve(required(read, 'apple')),
     enrollUrl: read('enroll-url'),
     serial: read('serial'),
+    serverAddress: read('server-url'),
     agent: isOn('no-agent') ? undefined : agentSettings(read, models),
     posture: postureOf(read, isOn),
     misbehaviour: misbehaviourOf(read),

@@ -52,7 +52,8 @@ export async function runMac(options: MacOptions, report: Report, outer: AbortSi
     misbehaviour: options.misbehaviour,
     signal,
   }
-  const client = createMdmClient({ enrollment: () => known(directory), identity: () => identityOf(install), signal })
+  const reach = (url: string): string => reachable(url, options.serverAddress)
+  const client = createMdmClient({ enrollment: () => known(directory), identity: () => identityOf(install), reach, signal })
   const deps: EnrollDeps = { install, device, client, pushToken: courier.token, enrollUrl: options.enrollUrl }
 
   try {
@@ -134,7 +135,7 @@ export async function runMac(options: MacOptions, report: Report, outer: AbortSi
     const ending = new AbortController()
     const running = keepAgent({
       directory,
-      serverUrl: new URL(known(directory).mdm.serverUrl).origin,
+      serverUrl: new URL(reach(known(directory).mdm.serverUrl)).origin,
       settings,
       onState: (state, detail) => report(`agent-${state}`, detail),
       signal: AbortSignal.any([outer, ending.signal]),
@@ -177,6 +178,13 @@ function powerOn(options: MacOptions): () => Device {
 async function startOver(deps: EnrollDeps): Promise<void> {
   await authenticate(deps)
   await updateToken(deps)
+}
+
+/** The server's name may lead to another address than when this Mac enrolled: what DNS does for real Macs, done for localhost. */
+function reachable(url: string, serverAddress: string | undefined): string {
+  if (serverAddress === undefined) return url
+  const { pathname, search } = new URL(url)
+  return new URL(pathname + search, serverAddress).href
 }
 
 function known(directory: string): Enrollment {
