@@ -1,8 +1,7 @@
-import { Client } from 'pg'
 import type { Env } from './env.ts'
 import type { Log } from './log.ts'
 import { startEmbeddedPostgres } from './store/embedded-postgres.ts'
-import { applyMigrations } from './store/migrate.ts'
+import { applyMigrations, DatabaseUnreachable } from './store/migrate.ts'
 
 export type Database = {
   url: string
@@ -17,26 +16,14 @@ const MIGRATIONS = new URL('../prisma/migrations', import.meta.url).pathname
 export async function openDatabase(env: Env, log: Log): Promise<Database> {
   const database = env.databaseUrl === undefined ? await startEmbedded(env, log) : customersOwn(env.databaseUrl)
   try {
-    if (env.databaseUrl !== undefined) await requireReachable(env.databaseUrl)
     for (const migration of await applyMigrations(database.url, MIGRATIONS)) log.info({ migration }, 'migrated the database')
     return database
   } catch (error) {
     await database.close()
+    if (error instanceof DatabaseUnreachable && env.databaseUrl !== undefined) {
+      throw new Error(`DATABASE_URL: ${error.message}`, { cause: error })
+    }
     throw error
-  }
-}
-
-/** Says whose address it was: `connect ECONNREFUSED` alone helps nobody. The password stays out of it. */
-async function requireReachable(url: string): Promise<void> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 10_000 })
-  try {
-    await client.connect()
-  } catch (error) {
-    const { host, pathname } = new URL(url)
-    const why = error instanceof Error ? error.message : String(error)
-    throw new Error(`DATABASE_URL: the database ${pathname.slice(1)} at ${host} cannot be reached: ${why}`, { cause: error })
-  } finally {
-    await client.end().catch(() => undefined)
   }
 }
 

@@ -3,7 +3,7 @@ import type { Db, Store } from './client.ts'
 
 export type LivingEnrollment = {
   id: string
-  state: 'invited' | 'profile_issued' | 'acme_attested' | 'authenticated' | 'enrolled'
+  state: (typeof LIVING)[number]
   accessRights: number
   provisioningUdid: string | null
   identitySha256: Uint8Array | null
@@ -11,7 +11,8 @@ export type LivingEnrollment = {
   enrolledAt: Date | null
 }
 
-const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
+/** Every state of an enrollment that has not ended, in the order in which it passes through them. */
+export const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
 
 const ENROLLMENT = {
   id: true,
@@ -30,7 +31,7 @@ export async function findLivingEnrollment(db: Db, mac: MacId): Promise<LivingEn
     orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
     select: ENROLLMENT,
   })
-  const progress = (state: string): number => LIVING.indexOf(state as (typeof LIVING)[number])
+  const progress = (state: string): number => LIVING.indexOf(state as LivingEnrollment['state'])
   const [furthest] = rows.toSorted((a, b) => progress(b.state) - progress(a.state))
   return furthest as LivingEnrollment | undefined
 }

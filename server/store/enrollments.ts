@@ -1,11 +1,10 @@
 import type { Enrollment, Enrollments } from '../../mdm/ports.ts'
 import { ownBytes } from './bytes.ts'
 import type { Db, Store } from './client.ts'
+import { LIVING } from './enrollment-lookup.ts'
 import type { Enrollment as EnrollmentRow, Prisma } from './generated/client.ts'
-import { NO_PAYLOAD } from './mdm-commands.ts'
+import { cancelLiveCommands } from './mdm-commands.ts'
 
-const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authenticated', 'enrolled'] as const
-const LIVE_COMMANDS = ['queued', 'sent', 'not_now'] as const
 const NO_PUSH = { pushToken: null, pushMagic: null, enrolledAt: null }
 
 type Row = EnrollmentRow & { mac: { serial: string } }
@@ -78,10 +77,7 @@ async function authenticate(tx: Db, message: Parameters<Enrollments['authenticat
   })
   if (!stands) return false
   const { macId } = await tx.enrollment.findUniqueOrThrow({ where: { id }, select: { macId: true } })
-  await tx.mdmCommand.updateMany({
-    where: { enrollment: { macId }, state: { in: [...LIVE_COMMANDS] } },
-    data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at },
-  })
+  await cancelLiveCommands(tx, { enrollment: { macId } }, at)
   await tx.enrollment.updateMany({
     where: { macId, id: { not: id }, state: { in: [...LIVING] } },
     data: { ...NO_PUSH, state: 'superseded', endedAt: at },
@@ -95,10 +91,7 @@ async function end(tx: Db, id: string, at: Date): Promise<boolean> {
     data: { ...NO_PUSH, state: 'unenrolled', endedAt: at },
   })
   if (!ended) return false
-  await tx.mdmCommand.updateMany({
-    where: { enrollmentId: id, state: { in: [...LIVE_COMMANDS] } },
-    data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at },
-  })
+  await cancelLiveCommands(tx, { enrollmentId: id }, at)
   return true
 }
 

@@ -2,12 +2,22 @@ import type { Commands, StoredCommand } from '../../mdm/ports.ts'
 import type { SecretBox } from '../secrets.ts'
 import { ownBytes } from './bytes.ts'
 import type { Db, Store } from './client.ts'
-import type { MdmCommand } from './generated/client.ts'
+import type { MdmCommand, Prisma } from './generated/client.ts'
 
 const LIVE = ['queued', 'sent', 'not_now'] as const
 
 /** A command that will not be sent again keeps no payload: a ticket must not outlive its delivery. */
-export const NO_PAYLOAD = { payload: new Uint8Array() }
+const settledAs = <State extends 'acknowledged' | 'failed' | 'expired' | 'cancelled'>(state: State, at: Date) => ({
+  payload: new Uint8Array(),
+  state,
+  settledAt: at,
+})
+
+/** Cancels the live commands among those that `which` names. Returns how many. */
+export async function cancelLiveCommands(db: Db, which: Prisma.MdmCommandWhereInput, at: Date): Promise<number> {
+  const where = { ...which, state: { in: [...LIVE] } }
+  return (await db.mdmCommand.updateMany({ where, data: settledAs('cancelled', at) })).count
+}
 
 /**
  * MDM's command queues over PostgreSQL. Every query names the enrollment: an id alone reaches nothing. Payloads carry secrets (a
@@ -31,10 +41,8 @@ export function mdmCommandsIn(store: Store, secrets: Pick<SecretBox, 'seal' | 'o
       const { count } = await store.mdmCommand.updateMany({
         where: { id, enrollmentId, state: { in: ['sent', 'not_now'] } },
         data: {
-          ...NO_PAYLOAD,
-          state,
+          ...settledAs(state, at),
           replyDigest: ownBytes(replyDigest),
-          settledAt: at,
           ...(error === undefined ? {} : { error: [...error] }),
         },
       })
@@ -42,10 +50,7 @@ export function mdmCommandsIn(store: Store, secrets: Pick<SecretBox, 'seal' | 'o
     },
     putOff: async (enrollmentId, id) =>
       (await store.mdmCommand.updateMany({ where: { id, enrollmentId, state: 'sent' }, data: { state: 'not_now' } })).count === 1,
-    cancel: async (enrollmentId, which, at) => {
-      const where = { ...which, enrollmentId, state: { in: [...LIVE] } }
-      return (await store.mdmCommand.updateMany({ where, data: { ...NO_PAYLOAD, state: 'cancelled', settledAt: at } })).count
-    },
+    cancel: (enrollmentId, which, at) => cancelLiveCommands(store, { ...which, enrollmentId }, at),
     hasLive: async (enrollmentId, at) =>
       (await store.mdmCommand.findFirst({
         where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { gt: at } },
@@ -88,7 +93,7 @@ async function takeNext(
 ): Promise<MdmCommand | undefined> {
   await store.mdmCommand.updateMany({
     where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { lte: at } },
-    data: { ...NO_PAYLOAD, state: 'expired', settledAt: at },
+    data: settledAs('expired', at),
   })
   // Put-off commands come last, so that one which the Mac never takes holds up no other.
   const [row] = await store.$queryRaw<{ id: string }[]>`

@@ -8,6 +8,11 @@ export class MigrationError extends Error {
   override readonly name = 'MigrationError'
 }
 
+/** No connection to the database that should be migrated. */
+export class DatabaseUnreachable extends Error {
+  override readonly name = 'DatabaseUnreachable'
+}
+
 type Migration = { name: string; sql: string; sha256: string }
 
 /** Any number, the same for every replica: two that boot together migrate one after the other. */
@@ -21,7 +26,7 @@ const ADVISORY_LOCK = 0x65737061
 export async function applyMigrations(databaseUrl: string, dir: string): Promise<string[]> {
   const migrations = await readMigrations(dir)
   const client = new Client({ connectionString: databaseUrl, application_name: 'espalier migrate', connectionTimeoutMillis: 10_000 })
-  await client.connect()
+  await connect(client)
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK])
     await client.query(
@@ -34,6 +39,17 @@ export async function applyMigrations(databaseUrl: string, dir: string): Promise
   } finally {
     // Ending the session releases the lock.
     await client.end()
+  }
+}
+
+/** `connect ECONNREFUSED` alone helps nobody: says which database it was, never with its password. */
+async function connect(client: Client): Promise<void> {
+  try {
+    await client.connect()
+  } catch (error) {
+    const { database, host, port } = client
+    const why = error instanceof Error ? error.message : String(error)
+    throw new DatabaseUnreachable(`the database ${database} at ${host}:${port} cannot be reached: ${why}`, { cause: error })
   }
 }
 
