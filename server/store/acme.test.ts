@@ -24,21 +24,38 @@ describe('accounts that have ordered nothing', () => {
   const ids = async () => (await database.store.acmeAccount.findMany({ orderBy: { createdAt: 'asc' } })).map(({ id }) => id)
   const order = (accountId: string) =>
     acme().createOrder({
-      ...{ id: `order-${accountId}`, accountId, enrollmentId: 'e', identifier: accountId, token: 't', limit: 8 },
+      ...{ id: `order-${accountId}`, accountId, enrollmentId: 'e', purpose: 'enrollment', identifier: accountId, token: 't', limit: 8 },
       ...{ createdAt: at(0), expiresAt: at(600) },
     })
 
-  test('make room, the oldest first, once they are a minute old', async () => {
+  test('make room, the oldest first, once they are ten seconds old', async () => {
     for (const id of ['a', 'b']) await acme().createAccount(account(id), at(0))
     await database.store.acmeAccount.update({ where: { id: 'b' }, data: { createdAt: at(1) } })
-    expect(await acme().createAccount(account('c'), at(62))).toMatchObject({ id: 'c' })
+    expect(await acme().createAccount(account('c'), at(12))).toMatchObject({ id: 'c' })
     expect(await ids()).toEqual(['b', 'c'])
   })
 
   test('are bounded when all of them are young', async () => {
     for (const id of ['a', 'b']) await acme().createAccount(account(id), at(0))
-    expect(await acme().createAccount(account('c'), at(59))).toBeUndefined()
+    expect(await acme().createAccount(account('c'), at(9))).toBeUndefined()
     expect(await ids()).toEqual(['a', 'b'])
+  })
+
+  test('are also those of re-attestations long over: one a Mac and a day would stay for ever', async () => {
+    const DAY = 24 * 3600
+    for (const [id, purpose] of [
+      ['identity', 'enrollment'],
+      ['again', 'reattestation'],
+    ] as const) {
+      await acme().createAccount(account(id), at(0))
+      const ordered = { id, accountId: id, enrollmentId: 'e', purpose, identifier: id, token: 't', limit: 8 }
+      await acme().createOrder({ ...ordered, createdAt: at(0), expiresAt: at(600) })
+    }
+    await acme().addNonce('first', at(DAY), at(DAY + 60))
+    expect(await ids()).toEqual(['identity', 'again'])
+    await acme().addNonce('second', at(2 * DAY), at(2 * DAY + 60))
+    expect(await ids()).toEqual(['identity'])
+    expect(await database.store.acmeOrder.findMany({ select: { id: true } })).toEqual([{ id: 'identity' }])
   })
 
   test('are the only ones that count, and the only ones that go', async () => {

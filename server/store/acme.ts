@@ -1,7 +1,8 @@
-import type { Acme, AcmeAccount, AcmeOrder } from '../../mdm/ports.ts'
+import type { Acme, AcmeAccount, AcmeOrder, AcmePurpose } from '../../mdm/ports.ts'
 import { ownBytes } from './bytes.ts'
 import type { Db, Store } from './client.ts'
 import type { AcmeOrder as OrderRow, Prisma } from './generated/client.ts'
+import { addIdentity } from './mdm-identities.ts'
 
 /** Nonces are handed out to anybody who asks: beyond this many the oldest are forgotten. */
 const MAX_NONCES = 20_000
@@ -10,8 +11,11 @@ const CLEAN_EVERY = 256
 const ACCOUNT_WITHOUT_ORDER_MS = 24 * 3600_000
 /** Accounts, too, are anybody's for the asking. Beyond this many without an order the oldest make room. */
 const MAX_IDLE_ACCOUNTS = 10_000
-/** A Mac orders within seconds of making its account; one this young is not forgotten, and when all are, no more are made. */
-const YOUNG_ACCOUNT_MS = 60_000
+/**
+ * A Mac orders within seconds of making its account; one this young is not forgotten, and when all are, no more are made. Short, so that
+ * it takes a thousand new accounts a second to keep Macs out, and not a hundred and seventy.
+ */
+const YOUNG_ACCOUNT_MS = 10_000
 
 export type AcmeLimits = { maxIdleAccounts: number }
 
@@ -43,6 +47,8 @@ async function clean(store: Store, at: Date): Promise<void> {
   await store.$executeRaw`
     DELETE FROM "AcmeNonce" WHERE "nonce" IN (SELECT "nonce" FROM "AcmeNonce" ORDER BY "expiresAt" DESC OFFSET ${MAX_NONCES})`
   const before = new Date(at.getTime() - ACCOUNT_WITHOUT_ORDER_MS)
+  // Its certificate is nobody’s identity and its evidence is kept elsewhere: one order and one account a Mac and a day would stay for ever.
+  await store.acmeOrder.deleteMany({ where: { purpose: 'reattestation', expiresAt: { lt: before } } })
   await store.acmeAccount.deleteMany({ where: { createdAt: { lt: before }, orders: { none: {} } } })
 }
 
@@ -81,25 +87,33 @@ async function createOrder(tx: Db, order: Parameters<Acme['createOrder']>[0]): P
 /** Undoes the transaction that it is thrown in. */
 class Undo extends Error {}
 
+/** Where an enrollment stands when a certificate of this purpose is the next thing. */
+const STANDING = {
+  enrollment: 'profile_issued',
+  external: 'profile_issued',
+  renewal: 'enrolled',
+  reattestation: 'enrolled',
+} as const satisfies Record<AcmePurpose, string>
+
+/** The enrollment's row first, as everywhere: two transactions then never wait for each other. False: it stands elsewhere by now. */
+async function holdStanding(tx: Db, enrollmentId: string, purpose: AcmePurpose): Promise<boolean> {
+  const [row] = await tx.$queryRaw<{ state: string }[]>`SELECT "state" FROM "Enrollment" WHERE "id" = ${enrollmentId} FOR UPDATE`
+  return row?.state === STANDING[purpose]
+}
+
 async function attest(store: Store, result: Parameters<Acme['attest']>[0]): ReturnType<Acme['attest']> {
-  const { orderId, enrollmentId, clientIdentifierHash, spki, evidenceDigest, at } = result
+  const { orderId, enrollmentId, purpose, clientIdentifierHash, spki, evidenceDigest, at } = result
   try {
     return await store.$transaction(async (tx) => {
-      const burnt = await tx.enrollment.updateMany({
-        where: {
-          id: enrollmentId,
-          state: 'profile_issued',
-          clientIdentifierHash: ownBytes(clientIdentifierHash),
-          clientIdentifierUsedAt: null,
-        },
-        data: { clientIdentifierUsedAt: at },
-      })
+      const stands = await holdStanding(tx, enrollmentId, purpose)
       const ready = await tx.acmeOrder.updateMany({
         where: { id: orderId, enrollmentId, status: 'pending' },
         data: { status: 'ready', attestedSpki: ownBytes(spki), evidenceDigest: ownBytes(evidenceDigest) },
       })
       if (ready.count !== 1) throw new Undo('not_pending')
-      if (burnt.count !== 1) throw new Undo('reused')
+      const code = { hash: ownBytes(clientIdentifierHash), enrollmentId, protocol: 'acme', purpose, usedAt: null } as const
+      const burnt = await tx.clientIdentifier.updateMany({ where: code, data: { usedAt: at } })
+      if (!stands || burnt.count !== 1) throw new Undo('reused')
       return 'ready' as const
     })
   } catch (error) {
@@ -109,19 +123,16 @@ async function attest(store: Store, result: Parameters<Acme['attest']>[0]): Retu
 }
 
 async function issue(store: Store, result: Parameters<Acme['issue']>[0]): Promise<boolean> {
-  const { orderId, enrollmentId, certificate, identitySha256 } = result
+  const { orderId, enrollmentId, purpose, certificate, identity, at } = result
   try {
     await store.$transaction(async (tx) => {
-      // The enrollment's row first, as everywhere: two transactions then never wait for each other.
-      const enrollment = await tx.enrollment.updateMany({
-        where: { id: enrollmentId, state: 'profile_issued' },
-        data: { state: 'acme_attested', identitySha256: ownBytes(identitySha256) },
-      })
+      if (!(await holdStanding(tx, enrollmentId, purpose))) throw new Undo()
       const order = await tx.acmeOrder.updateMany({
         where: { id: orderId, enrollmentId, status: 'ready' },
-        data: { status: 'valid', certificate },
+        data: { status: 'valid', certificate, identitySha256: identity === undefined ? null : ownBytes(identity.sha256) },
       })
-      if (order.count !== 1 || enrollment.count !== 1) throw new Undo()
+      if (order.count !== 1) throw new Undo()
+      if (identity !== undefined) await addIdentity(tx, { enrollmentId, purpose, identity, at })
     })
     return true
   } catch (error) {
@@ -137,9 +148,9 @@ function toAccount(row: { id: string; thumbprint: string; jwk: Prisma.JsonValue 
 
 function toOrder(row: OrderRow | null): AcmeOrder | undefined {
   if (row === null) return undefined
-  const { id, accountId, enrollmentId, identifier, status, token, createdAt, expiresAt } = row
+  const { id, accountId, enrollmentId, purpose, identifier, status, token, createdAt, expiresAt } = row
   return {
-    ...{ id, accountId, enrollmentId, identifier, status, token, createdAt, expiresAt },
+    ...{ id, accountId, enrollmentId, purpose, identifier, status, token, createdAt, expiresAt },
     attestedSpki: row.attestedSpki ?? undefined,
     problem: (row.problem ?? undefined) as Record<string, unknown> | undefined,
     certificate: row.certificate ?? undefined,

@@ -16,6 +16,10 @@ export type ApiKeyRow = {
 
 export type ApiKeyOwner = { id: string; email: string; name: string; role: UserRole; disabledAt: Date | null }
 
+/** How many keys somebody has made since then, whatever became of them. */
+export const countApiKeysSince = (db: Db, of: { userId: string; since: Date }): Promise<number> =>
+  db.apiKey.count({ where: { userId: of.userId, createdAt: { gt: of.since } } })
+
 export async function insertApiKey(db: Db, key: Omit<ApiKeyRow, 'lastUsedAt' | 'revokedAt'> & { hash: Uint8Array }): Promise<void> {
   await db.apiKey.create({ data: { ...key, hash: ownBytes(key.hash) } })
 }

@@ -1,12 +1,21 @@
+import { createHash } from 'node:crypto'
 import { type MacId, newId } from '#protocol/ids'
 import { ownBytes } from './bytes.ts'
 import type { Db } from './client.ts'
 
+/** `acme`: of the MDM identity's key. The other two are of the device, under a nonce that commits to the agent's key. */
+export type AttestationKind = 'acme' | 'device_information' | 'acme_reattestation'
+/** By which path Apple was asked about the device. */
+export type QuestionPath = 'device_information' | 'acme_reattestation'
+
 export type AttestationRow = {
   id: string
   enrollmentId: string
+  source: AttestationKind
   evidenceDigest: Uint8Array
   chain: Uint8Array[]
+  /** ACME: the challenge's token. */
+  token: string | null
   bootSession: string | null
   receivedAt: Date
 }
@@ -17,9 +26,10 @@ export async function appendAttestation(
   attestation: {
     mac: MacId
     enrollmentId: string
-    source: 'acme' | 'device_information'
+    source: AttestationKind
     evidenceDigest: Uint8Array
     chain: readonly Uint8Array[]
+    token?: string
     bootSession: string | null
     receivedAt: Date
   },
@@ -27,12 +37,15 @@ export async function appendAttestation(
   const { enrollmentId, source } = attestation
   const same = { enrollmentId, source, evidenceDigest: ownBytes(attestation.evidenceDigest) }
   if ((await db.attestation.findFirst({ where: same, select: { id: true } })) !== null) return false
+  const [leaf] = attestation.chain
   await db.attestation.create({
     data: {
       id: newId('att'),
       macId: attestation.mac,
       ...same,
       chain: attestation.chain.map(ownBytes),
+      token: attestation.token ?? null,
+      leafSha256: leaf === undefined ? null : leafDigest(leaf),
       bootSession: attestation.bootSession,
       receivedAt: attestation.receivedAt,
     },
@@ -40,26 +53,25 @@ export async function appendAttestation(
   return true
 }
 
+const leafDigest = (leaf: Uint8Array) => ownBytes(createHash('sha256').update(leaf).digest())
+
 /** The newest of one source under one enrollment. */
-export async function findLatestAttestation(
-  db: Db,
-  enrollmentId: string,
-  source: 'acme' | 'device_information',
-): Promise<AttestationRow | undefined> {
-  return (await listLatestAttestations(db, { enrollmentId, source, limit: 1 }))[0]
+export async function findLatestAttestation(db: Db, enrollmentId: string, source: AttestationKind): Promise<AttestationRow | undefined> {
+  const row = await db.attestation.findFirst({ where: { enrollmentId, source }, orderBy: NEWEST })
+  return row === null ? undefined : toRow(row)
 }
 
-/** Newest first. */
-export async function listLatestAttestations(
-  db: Db,
-  { limit, ...where }: { enrollmentId: string; source: 'acme' | 'device_information'; limit: number },
-): Promise<AttestationRow[]> {
-  return db.attestation.findMany({ where, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }], take: limit })
-}
+const NEWEST = [{ receivedAt: 'desc' as const }, { id: 'desc' as const }]
+
+/** Platform SSO's are kept with the key that they bind. */
+const toRow = (row: Omit<AttestationRow, 'source'> & { source: string }): AttestationRow => ({
+  ...row,
+  source: row.source as AttestationKind,
+})
 
 export type NonceRow = { nonce: Uint8Array; preimage: Uint8Array; agentKey: Uint8Array; issuedAt: Date }
 
-export async function insertNonce(db: Db, nonce: NonceRow & { mac: MacId; enrollmentId: string }): Promise<void> {
+export async function insertNonce(db: Db, nonce: NonceRow & { mac: MacId; enrollmentId: string; source: QuestionPath }): Promise<void> {
   await db.attestationNonce.create({
     data: {
       nonce: ownBytes(nonce.nonce),
@@ -67,15 +79,10 @@ export async function insertNonce(db: Db, nonce: NonceRow & { mac: MacId; enroll
       enrollmentId: nonce.enrollmentId,
       preimage: ownBytes(nonce.preimage),
       agentKey: ownBytes(nonce.agentKey),
+      source: nonce.source,
       issuedAt: nonce.issuedAt,
     },
   })
-}
-
-/** Every nonce that this Mac was sent and that a cached answer could still carry, newest first. */
-export async function listNonces(db: Db, mac: MacId, since: Date): Promise<NonceRow[]> {
-  const rows = await db.attestationNonce.findMany({ where: { macId: mac, issuedAt: { gte: since } }, orderBy: { issuedAt: 'desc' } })
-  return rows.map(({ nonce, preimage, agentKey, issuedAt }) => ({ nonce, preimage, agentKey, issuedAt }))
 }
 
 /** Whether a question with this key of deduplication was put to the Mac under this enrollment, and neither withdrawn nor let lapse. */

@@ -42,6 +42,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 
 /** A bounded pool of connections. No statement, no forgotten transaction and no frozen database holds one for longer than 35 s. */
 export function createStore(databaseUrl: string, options: StoreOptions = {}): OpenStore {
+  let isClosing = false
   const adapter = new PrismaPg(
     {
       connectionString: databaseUrl,
@@ -53,8 +54,13 @@ export function createStore(databaseUrl: string, options: StoreOptions = {}): Op
       query_timeout: options.answerTimeoutMs ?? ANSWER_TIMEOUT_MS,
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     },
-    { onPoolError: (error) => options.onConnectionLost?.(error) },
+    // The pool says it has ended before its sockets have; a database that stops right then breaks them, which is no news.
+    { onPoolError: (error) => (isClosing ? undefined : options.onConnectionLost?.(error)) },
   )
   const store = new PrismaClient({ adapter, errorFormat: 'minimal' })
-  return { store, close: () => store.$disconnect() }
+  const close = async (): Promise<void> => {
+    isClosing = true
+    await store.$disconnect()
+  }
+  return { store, close }
 }

@@ -4,6 +4,8 @@ import type { Db, Store } from './client.ts'
 export type LivingEnrollment = {
   id: string
   state: (typeof LIVING)[number]
+  kind: 'profile' | 'automated' | 'external'
+  identityKind: 'acme' | 'scep'
   accessRights: number
   provisioningUdid: string | null
   identitySha256: Uint8Array | null
@@ -17,6 +19,8 @@ export const LIVING = ['invited', 'profile_issued', 'acme_attested', 'authentica
 const ENROLLMENT = {
   id: true,
   state: true,
+  kind: true,
+  identityKind: true,
   accessRights: true,
   provisioningUdid: true,
   identitySha256: true,
@@ -36,19 +40,6 @@ export async function findLivingEnrollment(db: Db, mac: MacId): Promise<LivingEn
   return furthest as LivingEnrollment | undefined
 }
 
-export type EvidentEnrollment = Omit<LivingEnrollment, 'state'> & { state: string }
-
-/** The enrollment that a Mac's evidence came under: the living one, else the last that had an identity. What has ended is no less true. */
-export async function findEvidentEnrollment(db: Db, mac: MacId): Promise<EvidentEnrollment | undefined> {
-  const ended = () =>
-    db.enrollment.findFirst({
-      where: { macId: mac, identitySha256: { not: null } },
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-      select: ENROLLMENT,
-    })
-  return (await findLivingEnrollment(db, mac)) ?? (await ended()) ?? undefined
-}
-
 /** Every enrollment of a Mac that has not ended, a mere invitation included. */
 export async function listLivingEnrollments(db: Db, mac: MacId): Promise<string[]> {
   const rows = await db.enrollment.findMany({ where: { macId: mac, state: { in: [...LIVING] } }, select: { id: true } })
@@ -61,19 +52,37 @@ export async function holdEnrolled(tx: Db, enrollmentId: string): Promise<boolea
   return rows.length === 1
 }
 
+/** As `holdEnrolled`; for a Mac that another MDM server manages, which has no check-in here, its attested identity is enough. */
+export async function holdAttested(tx: Db, enrollmentId: string): Promise<boolean> {
+  const rows = await tx.$queryRaw<object[]>`
+    SELECT 1 FROM "Enrollment" WHERE id = ${enrollmentId}
+    AND (state = 'enrolled' OR (kind = 'external' AND state = 'acme_attested')) FOR UPDATE`
+  return rows.length === 1
+}
+
 /** Reported over the enrollment's authenticated channel; Apple's attestation must later say the same. The first report stands. */
 export async function setProvisioningUdid(db: Db, enrollmentId: string, provisioningUdid: string): Promise<void> {
   await db.enrollment.updateMany({ where: { id: enrollmentId, provisioningUdid: null }, data: { provisioningUdid } })
 }
 
-/** The order that gave an enrollment its identity: the token that Apple's attestation answers, and the certificate issued (PEM chain). */
-export async function findIdentityOrder(db: Db, enrollmentId: string): Promise<{ token: string; certificate: string } | undefined> {
+export type IdentityOrder = { token: string; certificate: string; evidenceDigest: Uint8Array | null }
+
+/**
+ * The order that gave an enrollment the identity which is in use now: the token that Apple's attestation answers, that attestation's
+ * digest, and the certificate issued (PEM chain). None for an identity that was revoked, or that SCEP issued: of such a key nothing is
+ * attested.
+ */
+export async function findIdentityOrder(db: Db, enrollmentId: string): Promise<IdentityOrder | undefined> {
+  const enrollment = await db.enrollment.findUnique({ where: { id: enrollmentId }, select: { identitySha256: true } })
+  if (enrollment?.identitySha256 == null) return undefined
+  const sha256 = enrollment.identitySha256
+  const identity = await db.mdmIdentity.findUnique({ where: { sha256 }, select: { kind: true, revokedAt: true } })
+  if (identity?.kind !== 'acme' || identity.revokedAt !== null) return undefined
   const order = await db.acmeOrder.findFirst({
-    where: { enrollmentId, status: 'valid', certificate: { not: null } },
-    orderBy: { createdAt: 'desc' },
-    select: { token: true, certificate: true },
+    where: { enrollmentId, status: 'valid', identitySha256: sha256 },
+    select: { token: true, certificate: true, evidenceDigest: true },
   })
-  return order?.certificate == null ? undefined : { token: order.token, certificate: order.certificate }
+  return order?.certificate == null ? undefined : { ...order, certificate: order.certificate }
 }
 
 export type EnrollmentRow = {
@@ -85,6 +94,7 @@ export type EnrollmentRow = {
   lastSeenAt: Date | null
   udid: string | null
   provisioningUdid: string | null
+  unreachableAt: Date | null
 }
 
 /** The enrollment to show for a Mac: the living one, else the last that was. */
@@ -99,6 +109,7 @@ export async function findShownEnrollment(db: Db, mac: MacId): Promise<Enrollmen
     lastSeenAt: true,
     udid: true,
     provisioningUdid: true,
+    unreachableAt: true,
   }
   const row =
     living === undefined
@@ -121,11 +132,15 @@ export type EvidenceAges = {
   trustedUntil: Date | null
 }
 
-export async function listEvidenceAges(store: Store, now: Date): Promise<EvidenceAges[]> {
+/** In the order of the enrollments' ids, from the one after `after` on. */
+export async function listEvidenceAges(
+  store: Store,
+  { now, after, limit }: { now: Date; after: string; limit: number },
+): Promise<EvidenceAges[]> {
   return store.$queryRaw<EvidenceAges[]>`
     SELECT e."macId", e.id AS "enrollmentId", k.spki AS "agentKey",
       (SELECT max("receivedAt") FROM "Attestation" WHERE "enrollmentId" = e.id AND source = 'device_information') AS "attestedAt",
-      (SELECT max("issuedAt") FROM "AttestationNonce" WHERE "enrollmentId" = e.id) AS "lastAskedAt",
+      (SELECT max("issuedAt") FROM "AttestationNonce" WHERE "enrollmentId" = e.id AND source = 'device_information') AS "lastAskedAt",
       (SELECT max("receivedAt") FROM "SecurityInfo" WHERE "enrollmentId" = e.id) AS "securityInfoAt",
       f."factsAskedAt", COALESCE(f."isFactsAsked", FALSE) AS "isFactsAsked",
       (SELECT CASE WHEN trust = 'trusted' THEN until END FROM "Verdict" WHERE "macId" = e."macId" ORDER BY sequence DESC LIMIT 1) AS "trustedUntil"
@@ -135,7 +150,12 @@ export async function listEvidenceAges(store: Store, now: Date): Promise<Evidenc
     LEFT JOIN LATERAL (
       SELECT max("createdAt") AS "factsAskedAt", bool_or(state IN ('queued', 'sent', 'not_now') AND "expiresAt" > ${now}) AS "isFactsAsked"
       FROM "MdmCommand" WHERE "enrollmentId" = e.id AND "dedupeKey" = 'security-info') f ON TRUE
-    WHERE e.state = 'enrolled'`
+    WHERE e.state = 'enrolled' AND e.id > ${after}
+    ORDER BY e.id LIMIT ${limit}`
+}
+
+export async function countEnrolled(db: Db): Promise<number> {
+  return db.enrollment.count({ where: { state: 'enrolled' } })
 }
 
 /** How many Macs are enrolled under another push topic than this one, and so would never hear its pushes. */
@@ -150,4 +170,14 @@ export async function findInvitedMac(db: Db, enrollmentId: string): Promise<{ se
     select: { mac: { select: { serial: true, revokedAt: true } } },
   })
   return row === null ? undefined : { serial: row.mac.serial, isRevoked: row.mac.revokedAt !== null }
+}
+
+/** An invitation of this kind that the Mac has not used yet. */
+export async function findOpenInvitation(db: Db, of: { mac: MacId; kind: 'automated' }, now: Date): Promise<string | undefined> {
+  const row = await db.enrollment.findFirst({
+    where: { macId: of.mac, kind: of.kind, state: { in: ['invited', 'profile_issued'] }, linkExpiresAt: { gt: now } },
+    orderBy: { createdAt: 'desc' },
+    select: { id: true },
+  })
+  return row?.id
 }

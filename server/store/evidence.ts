@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import { ownBytes } from './bytes.ts'
 import type { Db } from './client.ts'
 
-export type EvidenceKind = 'acme-attestation-object' | 'device-information-reply' | 'security-info-reply' | 'mdm-reply'
+export type EvidenceKind =
+  | 'acme-attestation-object'
+  | 'device-information-reply'
+  | 'security-info-reply'
+  | 'mdm-reply'
+  /** In which a Mac's MDM client reported the agent's key, and the Mdm-Signature (CMS) over it. */
+  | 'certificate-list-reply'
+  | 'mdm-signature'
+  /** Platform SSO: Apple's certificates of the agent's key, leaf first, as PEM. */
+  | 'platform-sso-chain'
 
 /** Keeps bytes exactly as received; the same bytes twice are one row. Returns their SHA-256. */
 export async function keepEvidence(db: Db, evidence: { kind: EvidenceKind; raw: Uint8Array; receivedAt: Date }): Promise<Uint8Array> {

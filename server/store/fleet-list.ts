@@ -22,6 +22,9 @@ export type FleetListRow = {
   addedAt: Date
   trust: 'trusted' | 'refused' | 'pending' | 'revoked'
   reasons: string[]
+  /** Reason codes that only a waiver kept from refusing. */
+  waived: string[]
+  pool: string | null
   evidenceAt: Date | null
   lastSeenAt: Date | null
 }
@@ -48,9 +51,9 @@ export async function listFleet(
 }
 
 const FLEET = Prisma.sql`
-  SELECT m.id, m.serial, m.name, m.model, m."osVersion", m."isSoftware", m."addedAt",
+  SELECT m.id, m.serial, m.name, m.model, m."osVersion", m."isSoftware", m."addedAt", m.pool,
     CASE WHEN m."revokedAt" IS NOT NULL THEN 'revoked' ELSE COALESCE(v.trust, 'pending') END AS trust,
-    COALESCE(v.reasons, ARRAY[]::text[]) AS reasons, v."evidenceAt", e."lastSeenAt"
+    COALESCE(v.reasons, ARRAY[]::text[]) AS reasons, COALESCE(v.waived, ARRAY[]::text[]) AS waived, v."evidenceAt", e."lastSeenAt"
   FROM "Mac" m
   LEFT JOIN LATERAL (SELECT * FROM "Verdict" WHERE "macId" = m.id ORDER BY sequence DESC LIMIT 1) v ON TRUE
   LEFT JOIN LATERAL (SELECT max("lastSeenAt") AS "lastSeenAt" FROM "Enrollment" WHERE "macId" = m.id) e ON TRUE`

@@ -12,6 +12,11 @@ export type MacRow = {
   revokedAt: Date | null
   quarantinedAt: Date | null
   quarantineReason: string | null
+  /** The pool of the policy that it is judged by; null: everyone’s rules. */
+  pool: string | null
+  /** When releases of the agent reach it. */
+  ring: 'canary' | 'early' | 'all'
+  releasedAt: Date | null
 }
 
 const toRow = (row: Omit<MacRow, 'id'> & { id: string }): MacRow => ({ ...row, id: MacId.parse(row.id) })
@@ -20,6 +25,12 @@ const toRow = (row: Omit<MacRow, 'id'> & { id: string }): MacRow => ({ ...row, i
 export async function ensureMac(db: Db, mac: { serial: string; addedAt: Date }): Promise<MacRow> {
   await db.mac.createMany({ data: [{ id: newId('mac'), serial: mac.serial, addedAt: mac.addedAt }], skipDuplicates: true })
   return toRow(await db.mac.findUniqueOrThrow({ where: { serial: mac.serial } }))
+}
+
+/** Enters every serial number into the inventory that is not there yet. */
+export async function ensureMacs(db: Db, macs: { serials: readonly string[]; addedAt: Date }): Promise<void> {
+  const data = macs.serials.map((serial) => ({ id: newId('mac'), serial, addedAt: macs.addedAt }))
+  await db.mac.createMany({ data, skipDuplicates: true })
 }
 
 export async function findMac(db: Db, id: MacId): Promise<MacRow | undefined> {
@@ -40,12 +51,13 @@ export async function listMacs(db: Db): Promise<MacRow[]> {
 export async function describeMac(
   db: Db,
   id: MacId,
-  facts: { deviceName: string | undefined; model: string | undefined; osVersion: string | undefined },
+  facts: { deviceName: string | undefined; model: string | undefined; osVersion: string | undefined; isAppleSilicon?: boolean | undefined },
 ): Promise<void> {
   const data = {
     ...(facts.deviceName === undefined ? {} : { name: facts.deviceName }),
     ...(facts.model === undefined ? {} : { model: facts.model }),
     ...(facts.osVersion === undefined ? {} : { osVersion: facts.osVersion }),
+    ...(facts.isAppleSilicon === undefined ? {} : { isAppleSilicon: facts.isAppleSilicon }),
   }
   await db.mac.update({ where: { id }, data })
 }
@@ -65,6 +77,15 @@ export async function quarantineMac(db: Db, id: MacId, quarantine: { reason: str
   const { count } = await db.mac.updateMany({
     where: { id, quarantinedAt: null },
     data: { quarantinedAt: quarantine.at, quarantineReason: quarantine.reason },
+  })
+  return count === 1
+}
+
+/** Out of quarantine, by a person's decision. False when it was not in it. */
+export async function releaseMac(db: Db, id: MacId, at: Date): Promise<boolean> {
+  const { count } = await db.mac.updateMany({
+    where: { id, quarantinedAt: { not: null } },
+    data: { quarantinedAt: null, quarantineReason: null, releasedAt: at },
   })
   return count === 1
 }

@@ -1,3 +1,4 @@
+import type { MacId } from '#protocol/ids'
 import type { Commands, StoredCommand } from '../../mdm/ports.ts'
 import type { SecretBox } from '../secrets.ts'
 import { ownBytes } from './bytes.ts'
@@ -61,10 +62,14 @@ export function mdmCommandsIn(store: Store, secrets: Pick<SecretBox, 'seal' | 'o
 
 /** The enrollment's row is locked first, so that two equal wishes at one moment become one command. */
 async function enqueue(tx: Db, command: Parameters<Commands['enqueue']>[0]): ReturnType<Commands['enqueue']> {
-  const { id, enrollmentId, requestType, payload, dedupeKey, except, limit, createdAt, expiresAt } = command
+  const { id, enrollmentId, requestType, payload, dedupeKey, supersedes, except, limit, createdAt, expiresAt } = command
   const [enrollment] = await tx.$queryRaw<{ id: string }[]>`
     SELECT "id" FROM "Enrollment" WHERE "id" = ${enrollmentId} AND "state" NOT IN ('unenrolled', 'superseded') FOR UPDATE`
   if (enrollment === undefined) return { status: 'ended' }
+  if (supersedes !== undefined) {
+    const overtaken = { startsWith: supersedes, ...(dedupeKey === undefined ? {} : { not: dedupeKey }) }
+    await cancelLiveCommands(tx, { enrollmentId, dedupeKey: overtaken, id: { notIn: [...except] } }, createdAt)
+  }
   const live = await tx.mdmCommand.findMany({
     where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { gt: createdAt } },
     select: { id: true, dedupeKey: true },
@@ -90,29 +95,70 @@ async function enqueue(tx: Db, command: Parameters<Commands['enqueue']>[0]): Ret
 async function takeNext(
   store: Store,
   { enrollmentId, moment, at }: { enrollmentId: string; moment: 'idle' | 'reply'; at: Date },
-): Promise<MdmCommand | undefined> {
-  await store.mdmCommand.updateMany({
-    where: { enrollmentId, state: { in: [...LIVE] }, expiresAt: { lte: at } },
-    data: settledAs('expired', at),
-  })
+): Promise<CarriedCommand | undefined> {
+  // One statement for every message of every Mac: what has expired is settled beside it, over rows that the update does not touch.
   // Put-off commands come last, so that one which the Mac never takes holds up no other.
-  const [row] = await store.$queryRaw<{ id: string }[]>`
+  const [row] = await store.$queryRaw<CarriedCommand[]>`
+    WITH expired AS (
+      UPDATE "MdmCommand" SET "state" = 'expired', "payload" = ''::bytea, "settledAt" = ${at}
+      WHERE "enrollmentId" = ${enrollmentId} AND "state" IN ('queued', 'sent', 'not_now') AND "expiresAt" <= ${at})
     UPDATE "MdmCommand" SET "state" = 'sent', "sentAt" = ${at}
     WHERE "id" = (
       SELECT "id" FROM "MdmCommand"
-      WHERE "enrollmentId" = ${enrollmentId}
+      WHERE "enrollmentId" = ${enrollmentId} AND "expiresAt" > ${at}
         AND ("state" = 'queued' OR (${moment === 'idle'} AND "state" IN ('sent', 'not_now')))
       ORDER BY "state" = 'not_now', "sequence"
       LIMIT 1 FOR UPDATE SKIP LOCKED
     )
-    RETURNING "id"`
-  return row === undefined ? undefined : store.mdmCommand.findUniqueOrThrow({ where: { id: row.id } })
+    RETURNING "id", "enrollmentId", "requestType", "payload", "state"::text AS "state", "dedupeKey"`
+  return row
 }
 
-function toCommand(row: MdmCommand, secrets: Pick<SecretBox, 'open'>): StoredCommand {
+type CarriedCommand = Pick<MdmCommand, 'id' | 'enrollmentId' | 'requestType' | 'payload' | 'state' | 'dedupeKey'>
+
+function toCommand(row: CarriedCommand, secrets: Pick<SecretBox, 'open'>): StoredCommand {
   const { id, enrollmentId, requestType, state } = row
   const payload = row.payload.length === 0 ? new Uint8Array() : secrets.open(payloadName(id), row.payload)
-  return { id, enrollmentId, requestType, payload, state }
+  return { id, enrollmentId, requestType, payload, state, dedupeKey: row.dedupeKey ?? undefined }
 }
 
 const payloadName = (id: string): string => `mdm-command:${id}`
+
+export type CommandRow = Pick<MdmCommand, 'id' | 'requestType' | 'state' | 'createdAt' | 'sentAt' | 'settledAt' | 'expiresAt' | 'error'>
+
+/** The last commands of a Mac over all its enrollments, newest first; never what they carry. */
+export async function listMacCommands(db: Db, mac: MacId, limit: number): Promise<CommandRow[]> {
+  return db.mdmCommand.findMany({
+    where: { enrollment: { macId: mac } },
+    orderBy: { sequence: 'desc' },
+    take: limit,
+    select: { id: true, requestType: true, state: true, createdAt: true, sentAt: true, settledAt: true, expiresAt: true, error: true },
+  })
+}
+
+/** True while a command of this kind waits for an enrollment's Mac or for its answer. */
+export async function hasLiveCommand(db: Db, enrollmentId: string, requestType: string, at: Date): Promise<boolean> {
+  const where = { enrollmentId, requestType, state: { in: [...LIVE] }, expiresAt: { gt: at } }
+  return (await db.mdmCommand.findFirst({ where, select: { id: true } })) !== null
+}
+
+const REWRAP_PAGE = 200
+
+/** Seals what waits under an earlier ESPALIER_SECRET anew: a payload that does not open would hold up its Mac's queue. */
+export async function rewrapCommands(db: Db, secrets: Pick<SecretBox, 'isCurrent' | 'rewrap'>): Promise<void> {
+  for (let after = 0n; ; ) {
+    const waiting = await db.mdmCommand.findMany({
+      where: { state: { in: [...LIVE] }, sequence: { gt: after } },
+      orderBy: { sequence: 'asc' },
+      take: REWRAP_PAGE,
+      select: { id: true, payload: true, sequence: true },
+    })
+    for (const { id, payload } of waiting) {
+      if (payload.length === 0 || secrets.isCurrent(payload)) continue
+      const data = { payload: ownBytes(secrets.rewrap(payloadName(id), payload)) }
+      await db.mdmCommand.updateMany({ where: { id, payload }, data })
+    }
+    after = waiting.at(-1)?.sequence ?? after
+    if (waiting.length < REWRAP_PAGE) return
+  }
+}

@@ -2,8 +2,6 @@ import { type MacId, newId } from '#protocol/ids'
 import { ownBytes } from './bytes.ts'
 import type { Db } from './client.ts'
 
-export type SecurityInfoRow = { report: unknown; evidenceDigest: Uint8Array; receivedAt: Date }
-
 /** False where this very report is kept already: the Mac has sent it again. */
 export async function appendSecurityInfo(
   db: Db,
@@ -21,9 +19,4 @@ export async function appendSecurityInfo(
     },
   })
   return true
-}
-
-export async function findLatestSecurityInfo(db: Db, enrollmentId: string): Promise<SecurityInfoRow | undefined> {
-  const row = await db.securityInfo.findFirst({ where: { enrollmentId }, orderBy: [{ receivedAt: 'desc' }, { id: 'desc' }] })
-  return row === null ? undefined : { report: row.report, evidenceDigest: row.evidenceDigest, receivedAt: row.receivedAt }
 }

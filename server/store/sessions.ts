@@ -8,11 +8,12 @@ export type SessionRow = {
   lastSeenAt: Date
   expiresAt: Date
   revokedAt: Date | null
+  steppedUpAt: Date | null
   ip: string
   userAgent: string
 }
 
-export type SessionOwner = { id: string; email: string; name: string; role: UserRole; disabledAt: Date | null }
+export type SessionOwner = { id: string; email: string; name: string; role: UserRole; disabledAt: Date | null; hasSecondFactor: boolean }
 
 export async function insertSession(db: Db, session: Omit<SessionRow, 'revokedAt'>): Promise<void> {
   await db.session.create({ data: session })
@@ -22,7 +23,8 @@ export async function findSessionWithUser(db: Db, id: string): Promise<{ session
   const row = await db.session.findUnique({ where: { id }, select: { ...SESSION, user: { select: OWNER } } })
   if (row === null) return undefined
   const { user, ...session } = row
-  return { session, user }
+  const { secondFactor, ...owner } = user
+  return { session, user: { ...owner, hasSecondFactor: (secondFactor?.confirmedAt ?? null) !== null } }
 }
 
 /** Sessions of one person that still stand, most recently used first. */
@@ -39,6 +41,11 @@ export async function touchSession(db: Db, id: string, at: Date): Promise<void> 
   await db.session.updateMany({ where: { id, revokedAt: null }, data: { lastSeenAt: at } })
 }
 
+/** False when the session has ended meanwhile. */
+export async function markSteppedUp(db: Db, id: string, at: Date): Promise<boolean> {
+  return (await db.session.updateMany({ where: { id, revokedAt: null }, data: { steppedUpAt: at } })).count === 1
+}
+
 /** False when there is no such standing session of this person. */
 export async function markSessionRevoked(db: Db, session: { id: string; userId: string; at: Date }): Promise<boolean> {
   const { count } = await db.session.updateMany({
@@ -48,6 +55,15 @@ export async function markSessionRevoked(db: Db, session: { id: string; userId: 
   return count === 1
 }
 
+/** Ends every standing session of a person, but for the one that is kept; says how many. */
+export async function revokeSessionsOf(db: Db, userId: string, ending: { at: Date; except?: string | undefined }): Promise<number> {
+  const { count } = await db.session.updateMany({
+    where: { userId, revokedAt: null, expiresAt: { gt: ending.at }, ...(ending.except !== undefined && { id: { not: ending.except } }) },
+    data: { revokedAt: ending.at },
+  })
+  return count
+}
+
 const SESSION = {
   id: true,
   userId: true,
@@ -55,7 +71,8 @@ const SESSION = {
   lastSeenAt: true,
   expiresAt: true,
   revokedAt: true,
+  steppedUpAt: true,
   ip: true,
   userAgent: true,
 } as const
-const OWNER = { id: true, email: true, name: true, role: true, disabledAt: true } as const
+const OWNER = { id: true, email: true, name: true, role: true, disabledAt: true, secondFactor: { select: { confirmedAt: true } } } as const

@@ -34,3 +34,8 @@ export async function insertWrappedKey(db: Db, key: WrappedKeyRow & { createdAt:
     },
   })
 }
+
+/** False where there was none. */
+export async function deleteWrappedKey(db: Db, name: string): Promise<boolean> {
+  return (await db.wrappedKey.deleteMany({ where: { name } })).count === 1
+}
