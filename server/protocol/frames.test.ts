@@ -12,6 +12,9 @@ const AGENT_FRAMES: Record<AgentFrame['type'], unknown> = {
   hello: { type: 'hello', protocol: 1, serial: 'C02', agentKey: 'AAAA', agentVersion: '0.1.0' },
   'challenge-answer': { type: 'challenge-answer', transcript: 'AA', signature: 'AA' },
   'bind-proof': { type: 'bind-proof', proof: 'AA' },
+  'key-published': { type: 'key-published', certificate: 'AA' },
+  'key-attestation': { type: 'key-attestation', chain: ['AA', 'AA'] },
+  'revocation-list': { type: 'revocation-list', signed: { list: 'AA', signature: 'AA' } },
   'key-config': { type: 'key-config', keyConfig: { config: 'AA', signature: 'AA' } },
   heartbeat: { type: 'heartbeat', beat: 'AA', signature: 'AA' },
   capacity: { type: 'capacity', capacity: { slots: 1, active: 0, models: [], thermal: 'nominal', available: true } },
@@ -24,6 +27,11 @@ const AGENT_FRAMES: Record<AgentFrame['type'], unknown> = {
 const COORDINATOR_FRAMES: Record<CoordinatorFrame['type'], unknown> = {
   challenge: { type: 'challenge', session: 'ses_0123456789abcdef', nonce: 'AA', at: 1, previous: null },
   bind: { type: 'bind', session: 'ses_0123456789abcdef', mac: 'mac_0123456789abcdef', ticketId: 't', nonce: 'AA' },
+  pulse: { type: 'pulse', nonce: 'AA' },
+  'publish-key': { type: 'publish-key', session: 'ses_0123456789abcdef', mac: 'mac_0123456789abcdef', nonce: 'AA' },
+  'attest-key': { type: 'attest-key', session: 'ses_0123456789abcdef', mac: 'mac_0123456789abcdef', nonce: 'AA' },
+  'revocation-list': { type: 'revocation-list', signed: { list: 'AA', signature: 'AA', key: 'AA' } },
+  'send-revocation-list': { type: 'send-revocation-list' },
   status: { type: 'status', mac: null, trust: 'unknown', reasons: [], evidenceDigest: null },
   request: { type: 'request', request: 'req_0123456789abcdef', model: 'demo', keyConfig: 'a'.repeat(64), enc: 'AA', sealedAt: 1 },
   cancel: { type: 'cancel', request: 'req_0123456789abcdef' },
@@ -51,6 +59,15 @@ describe.each(parsers)('the %s’s frames', (side, parse) => {
 
   test.each(['', '{', 'null', '[]', '1', '"hello"', '{}', '{"type":1}', '{"type":null}', '\u0000'])('%j is malformed', (text) => {
     expect(parse(text)).toMatchObject({ ok: false, reason: 'malformed' })
+  })
+
+  test.each(['\\u0000', 'x\\uD800', '\\\\\\udfff'])('with a text that no database holds (%s) are malformed', (odd) => {
+    expect(parse(`{"type":"of-tomorrow","x":"${odd}"}`)).toMatchObject({ ok: false, reason: 'malformed' })
+    expect(parse(`{"type":"of-tomorrow","${odd}":1}`)).toMatchObject({ ok: false, reason: 'malformed' })
+  })
+
+  test.each(['\\\\u0000', '😀', '\\u00e9'])('with a text that looks like one (%s) are not', (text) => {
+    expect(parse(`{"type":"of-tomorrow","x":"${text}"}`)).toEqual({ ok: false, reason: 'unknown_type' })
   })
 
   test('never throw, whatever the text', () => {
@@ -82,7 +99,8 @@ describe.each(parsers)('the %s’s frames', (side, parse) => {
   })
 })
 
-test('no type is spoken by both sides', () => {
-  const spoken = [...AgentFrame.options, ...CoordinatorFrame.options].map((option) => option.shape.type.value)
-  expect(new Set(spoken).size).toBe(spoken.length)
+test('no type but the revocation list, which travels both ways, is spoken by both sides', () => {
+  const agents = AgentFrame.options.map((option) => option.shape.type.value as string)
+  const both = CoordinatorFrame.options.map((option) => option.shape.type.value as string).filter((type) => agents.includes(type))
+  expect(both).toEqual(['revocation-list'])
 })

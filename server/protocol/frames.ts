@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MacId, RequestId, SessionId } from './ids.ts'
 import { EngineErrorCode, Usage } from './inference.ts'
+import { isPlainJson } from './plain-text.ts'
 
 /**
  * The agent's WebSocket (`/agent`): control frames are JSON text, data frames are binary (data-frames.ts).
@@ -9,8 +10,10 @@ import { EngineErrorCode, Usage } from './inference.ts'
  *
  * Protocol version, one line per bump:
  *   1  2026-11-21  first version
+ *   2  2026-11-21  keys bound at levels mdm-signed and apple; the signed revocation list, held by every agent;
+ *                  heartbeats name the coordinator's last nonce
  */
-export const PROTOCOL_VERSION = 1
+export const PROTOCOL_VERSION = 2
 
 /** Limits; a peer that crosses one is disconnected. */
 export const MAX_CONTROL_FRAME_BYTES = 64 * 1024
@@ -63,6 +66,26 @@ export const SignedKeyConfig = z.strictObject({
 })
 export type SignedKeyConfig = z.infer<typeof SignedKeyConfig>
 
+/** 20,000 Macs and 20,000 API keys, in base64url. */
+const MAX_REVOCATION_LIST_LENGTH = 3_600_000
+/** Of a list's text in one frame; the frame itself has MAX_CONTROL_FRAME_BYTES. */
+export const REVOCATION_PAGE_LENGTH = 60_000
+export const MAX_REVOCATION_PAGES = MAX_REVOCATION_LIST_LENGTH / REVOCATION_PAGE_LENGTH
+
+/** The numbered list of what is revoked (statements.ts), as canonical JSON, with the installation's Ed25519 signature. */
+export const SignedRevocationList = z.strictObject({
+  list: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]*$/)
+    .max(MAX_REVOCATION_LIST_LENGTH),
+  signature: Base64url,
+  /** The key that signed it: SubjectPublicKeyInfo (DER, base64url) of the log key. An agent pins the first that it is told (revocations.ts). */
+  key: Base64url.optional(),
+  /** A list too long for one frame comes in pages: `list` is then one part of its text, in order (revocations.ts). */
+  page: z.strictObject({ index: z.number().int().min(0), of: z.number().int().min(2).max(MAX_REVOCATION_PAGES) }).optional(),
+})
+export type SignedRevocationList = z.infer<typeof SignedRevocationList>
+
 export const ModelState = z.strictObject({
   name: ModelName,
   state: z.enum(['loading', 'ready', 'failed']),
@@ -93,6 +116,13 @@ export const AgentFrame = z.discriminatedUnion('type', [
     /** SubjectPublicKeyInfo (DER, base64url) of its Secure Enclave P-256 key. */
     agentKey: Base64url,
     agentVersion: z.string().max(64),
+    /** How this agent can have its key bound, beside the ticket. */
+    keyBindings: z
+      .array(z.enum(['mdm-signed', 'apple']))
+      .max(4)
+      .optional(),
+    /** The number of the newest revocation list that it holds. */
+    revocations: z.number().int().min(0).optional(),
   }),
   z.object({
     type: z.literal('challenge-answer'),
@@ -105,6 +135,18 @@ export const AgentFrame = z.discriminatedUnion('type', [
     /** HMAC-SHA256(ticket, bind statement), base64url. */
     proof: Base64url,
   }),
+  z.object({
+    type: z.literal('key-published'),
+    /** The self-signed certificate (DER, base64url) of the agent's key that now stands in the System keychain. */
+    certificate: Base64url,
+  }),
+  z.object({
+    type: z.literal('key-attestation'),
+    /** Platform SSO: Apple's certificates (DER, base64url), leaf first. */
+    chain: z.array(Base64url).min(1).max(5),
+  }),
+  /** The list that the agent holds, where it is newer than the coordinator's own. */
+  z.object({ type: z.literal('revocation-list'), signed: SignedRevocationList }),
   z.object({ type: z.literal('key-config'), keyConfig: SignedKeyConfig }),
   z.object({
     type: z.literal('heartbeat'),
@@ -139,6 +181,16 @@ export const CoordinatorFrame = z.discriminatedUnion('type', [
   }),
   /** Asks for the proof that the ticket delivered over this Mac's MDM channel is known here. */
   z.object({ type: z.literal('bind'), session: SessionId, mac: MacId, ticketId: z.string().max(64), nonce: Base64url }),
+  /** To be named in the next heartbeat: beats signed ahead of time prove no presence. A challenge's nonce counts as one, too. */
+  z.object({ type: z.literal('pulse'), nonce: Base64url }),
+  /** Asks for a certificate of the agent's key in the System keychain, named by the nonce; MDM's CertificateList is asked next. */
+  z.object({ type: z.literal('publish-key'), session: SessionId, mac: MacId, nonce: Base64url }),
+  /** Asks Apple about the agent's own key, through Platform SSO; clientDataHash is SHA-256 of `keyAttestationClientData`. */
+  z.object({ type: z.literal('attest-key'), session: SessionId, mac: MacId, nonce: Base64url }),
+  /** The newest list; the agent keeps it, and never again takes one with a lower number. */
+  z.object({ type: z.literal('revocation-list'), signed: SignedRevocationList }),
+  /** The coordinator's list is older than the agent's: it asks for that one. */
+  z.object({ type: z.literal('send-revocation-list') }),
   z.object({
     type: z.literal('status'),
     mac: MacId.nullable(),
@@ -186,6 +238,7 @@ function parseFrame<Frame>(text: string, types: Set<string>, schema: z.ZodType<F
   } catch {
     return { ok: false, reason: 'malformed', detail: 'not JSON' }
   }
+  if (!isPlainJson(text)) return { ok: false, reason: 'malformed', detail: 'a text that cannot be stored' }
   const type = (value as { type?: unknown } | null)?.type
   if (typeof type !== 'string') return { ok: false, reason: 'malformed', detail: 'no type' }
   if (!types.has(type)) return { ok: false, reason: 'unknown_type' }

@@ -163,6 +163,10 @@ describe('openSigned', () => {
     },
   )
 
+  test('refuses a text with NUL, which no database holds', async () => {
+    expect(open(await signCanonical(signer, 'challenge', { a: 1, b: '\0' }))).toEqual({ ok: false, reason: 'malformed' })
+  })
+
   test('refuses what is not UTF-8, with a byte order mark, or not base64url', async () => {
     expect(open(await signText(concat(utf8('{"a":1,"b":"'), Uint8Array.of(0xff), utf8('"}'))))).toEqual({ ok: false, reason: 'malformed' })
     expect(open(await signText('\ufeff{"a":1,"b":"x"}')).ok).toBe(false)

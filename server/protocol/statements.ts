@@ -7,13 +7,14 @@ import { base64url, concat, fromBase64url, hex, isEqual, u64, utf8 } from './byt
 import { type Canonical, canonicalJson } from './canonical.ts'
 import { Claims, type SignedKeyConfig } from './frames.ts'
 import { MacId, SessionId } from './ids.ts'
+import { isPlainJson } from './plain-text.ts'
 
 /**
  * What a Mac signs, and what Apple's attestation commits to. Every statement is
  *   "espalier/1 " ‖ purpose ‖ 0x00 ‖ body
  * so that bytes signed for one purpose never verify for another.
  */
-export type Purpose = 'challenge' | 'heartbeat' | 'key-config' | 'bind' | 'attestation-nonce'
+export type Purpose = 'challenge' | 'heartbeat' | 'key-config' | 'bind' | 'attestation-nonce' | 'key-attestation' | 'revocation-list'
 
 export function statement(purpose: Purpose, body: Uint8Array): Uint8Array {
   return concat(utf8(`espalier/1 ${purpose}`), Uint8Array.of(0), body)
@@ -61,6 +62,8 @@ export type Transcript = z.infer<typeof Transcript>
 
 export const Beat = z.strictObject({
   v: z.literal(1),
+  /** The nonce of the last challenge or pulse of this session. Without it a beat keeps the socket open and proves no presence. */
+  pulse: z.string().max(64).optional(),
   session: SessionId,
   sequence: z.number().int().min(0),
   at: z.number().int(),
@@ -112,6 +115,7 @@ function parseCanonical<T>(body: Uint8Array, schema: z.ZodType<T>): Opened<T> {
     const parsed = schema.safeParse(JSON.parse(text))
     if (!parsed.success) return { ok: false, reason: 'malformed' }
     if (canonicalJson(parsed.data as Canonical) !== text) return { ok: false, reason: 'not_canonical' }
+    if (!isPlainJson(text)) return { ok: false, reason: 'malformed' }
     return { ok: true, value: parsed.data, digest: hex(sha256(body)) }
   } catch {
     return { ok: false, reason: 'malformed' }
@@ -151,6 +155,32 @@ export function attestationNoncePreimage(options: {
 }
 
 export const attestationNonce = (preimage: Uint8Array): Uint8Array => sha256(preimage)
+
+/**
+ * What Platform SSO is asked to attest the agent's key for: statement 'key-attestation' over Mac ‖ session ‖ nonce ‖ agent key, each
+ * length-prefixed. Apple's freshness code is SHA-256 of these bytes (the clientDataHash).
+ */
+export function keyAttestationClientData(options: { mac: MacId; session: SessionId; nonce: Uint8Array; agentKey: Uint8Array }): Uint8Array {
+  return statement('key-attestation', lengthPrefixed(utf8(options.mac), utf8(options.session), options.nonce, options.agentKey))
+}
+
+/** The common name of the certificate that an agent puts into the System keychain for level mdm-signed; RFC 5280 allows 64 characters. */
+export const publishedKeyName = (nonce: Uint8Array): string => `espalier ${base64url(nonce)}`
+
+/** What is revoked, by number; a higher number wins over a restored backup (DESIGN §4). Signed by the installation's log key, Ed25519. */
+export const RevocationList = z.strictObject({
+  v: z.literal(1),
+  number: z.number().int().min(1),
+  issuedAt: z.number().int(),
+  /** SHA-256 (hex) of serial numbers: the list is held by every Mac and names none of them. */
+  macs: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(20_000),
+  /** SHA-256 (hex) of API keys. */
+  apiKeys: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(20_000),
+})
+export type RevocationList = z.infer<typeof RevocationList>
+
+/** The ACME challenge's token that commits to the same preimage: Apple's freshness code is then SHA-256 of its ASCII characters. */
+export const attestationToken = (preimage: Uint8Array): string => base64url(attestationNonce(preimage))
 
 function lengthPrefixed(...parts: Uint8Array[]): Uint8Array {
   return concat(...parts.flatMap((part) => [u64(part.length), part]))
