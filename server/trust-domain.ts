@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import { join } from 'node:path'
-import { APPLE_ANCHORS, createEvaluationAnchors, type TrustAnchors } from './attestation/roots.ts'
+import { createEvaluationAnchors, type TrustAnchors } from './attestation/roots.ts'
+import { readAppleAnchors } from './attestation-roots.ts'
 import type { Env } from './env.ts'
 import { prepareSoftwareApple, type SoftwareApple } from './evaluation.ts'
 
@@ -8,7 +9,9 @@ import { prepareSoftwareApple, type SoftwareApple } from './evaluation.ts'
 export type TrustDomain = { anchors: TrustAnchors; apple: SoftwareApple | undefined; evaluationRootPem: string | undefined }
 
 export async function chooseTrustDomain(env: Env): Promise<TrustDomain> {
-  if (env.mode === 'production') return { anchors: APPLE_ANCHORS, apple: undefined, evaluationRootPem: undefined }
+  if (env.mode === 'production') {
+    return { anchors: await readAppleAnchors(env.dataDir, new Date()), apple: undefined, evaluationRootPem: undefined }
+  }
   const apple = await prepareSoftwareApple(join(env.dataDir, 'evaluation-apple'))
   const rootDer = new Uint8Array(new X509Certificate(apple.attestationRootPem).raw)
   return { anchors: createEvaluationAnchors(rootDer), apple, evaluationRootPem: apple.attestationRootPem }

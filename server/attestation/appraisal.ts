@@ -1,6 +1,8 @@
+import { type Certificate, parseCertificate } from './certificate.ts'
 import { type ChainVerdict, verifyChain } from './chain.ts'
 import type { TrustEvidence } from './evidence.ts'
 import { type DeviceFreshness, judgeDeviceFreshness } from './freshness.ts'
+import { createMemo } from './memo.ts'
 import type { Policy } from './policy.ts'
 import { type AttestedProperties, readProperties } from './properties.ts'
 import { parseSecurityReport, type SecurityReport } from './security-report.ts'
@@ -12,6 +14,10 @@ export type Appraisal = {
   now: Date
   device: AttestedChain | undefined
   channel: AttestedChain | undefined
+  /** The chain that attests the agent's own key, where the binding has one. */
+  key: AttestedChain | undefined
+  /** The MDM identity; undefined where it is absent or no certificate. */
+  identity: Certificate | undefined
   freshness: DeviceFreshness
   report: SecurityReport | undefined
 }
@@ -20,15 +26,18 @@ export type Appraisal = {
 export type AttestedChain = { verdict: ChainVerdict; properties: AttestedProperties | undefined }
 
 export function appraise(evidence: TrustEvidence, policy: Policy, now: Date): Appraisal {
-  const device = evidence.device && readChain(evidence.device.chain, evidence, now)
-  // Judged as of its receipt: the identity issued then outlives the leaf that vouched for its key.
-  const channel = evidence.channel && readChain(evidence.channel.chain, evidence, evidence.channel.receivedAt)
+  const { device: deviceEvidence, channel: channelEvidence, binding } = evidence
+  const device = deviceEvidence && readChain(deviceEvidence.chain, evidence, now)
   return {
     evidence,
     policy,
     now,
     device,
-    channel,
+    // Judged as of its receipt: the identity issued then outlives the leaf that vouched for its key.
+    channel: channelEvidence && readChain(channelEvidence.chain, evidence, channelEvidence.receivedAt),
+    // So does the agent's key, which lives in the Secure Enclave for good.
+    key: binding?.level === 'apple' ? readChain(binding.chain, evidence, binding.receivedAt) : undefined,
+    identity: channelEvidence && readIdentity(channelEvidence.identityCertificate),
     freshness: judgeFreshness(evidence, device?.properties),
     report: evidence.securityInfo && parseSecurityReport(evidence.securityInfo.report),
   }
@@ -39,10 +48,21 @@ function readChain(chain: readonly Uint8Array[], { anchors }: TrustEvidence, at:
   return { verdict, properties: verdict.leaf && readProperties(verdict.leaf) }
 }
 
+/** One a Mac, for ten thousand Macs; see `chain.ts`. */
+const identities = createMemo<Certificate | undefined>(12_288)
+
+function readIdentity(der: Uint8Array): Certificate | undefined {
+  return identities([der], () => {
+    const parsed = parseCertificate(der)
+    return parsed.ok ? parsed.certificate : undefined
+  })
+}
+
 function judgeFreshness(evidence: TrustEvidence, properties: AttestedProperties | undefined): DeviceFreshness {
   if (evidence.device === undefined || properties === undefined) return { state: 'absent' }
   if (evidence.enrollment === undefined) return { state: 'unknown' }
   return judgeDeviceFreshness({
+    source: evidence.device.source,
     code: properties.freshness,
     preimages: evidence.noncePreimages,
     mac: evidence.mac.id,

@@ -15,7 +15,8 @@ export function parseAttestationObject(bytes: Uint8Array): ParsedAttestationObje
   if (!(value instanceof Map)) return malformed('not a CBOR map in its one strict form')
   const format: unknown = value.get('fmt')
   const statement: unknown = value.get('attStmt')
-  if (typeof format !== 'string') return malformed('fmt is not a text')
+  // The decoder puts a replacement character where a text is not UTF-8 (RFC 8949 §5.3.1).
+  if (typeof format !== 'string' || format.includes('\uFFFD')) return malformed('fmt is not a text')
   if (format !== 'apple') return { ok: false, reason: 'unsupported_format', detail: `the format is “${format.slice(0, 32)}”, not “apple”` }
   if (!hasOnly(value, ['fmt', 'attStmt', 'authData'])) return malformed('an unknown member')
   if (value.has('authData') && !(value.get('authData') instanceof Uint8Array)) return malformed('authData is not a byte string')

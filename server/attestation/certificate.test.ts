@@ -11,8 +11,10 @@ import {
 } from '@peculiar/x509'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { createLaboratory } from '../../test/conformance/mda/laboratory.ts'
 import { issueAttestation, spkiOf } from '../../test/software-mac/apple/authority.ts'
 import { basicConstraints } from '../../test/software-mac/apple/certificate-builder.ts'
+import { bitString, objectIdentifier, octetString, sequence, set, tlv } from '../../test/software-mac/apple/der-writer.ts'
 import { agentKey, authority, deviceChain, facts, p256 } from '../../test/support/trust-evidence.ts'
 import { isSignedBy, parseCertificate, parseEcPublicKey } from './certificate.ts'
 import { duplicatedExtensions, parseBasicConstraints, parseKeyUsage } from './certificate-extensions.ts'
@@ -116,6 +118,30 @@ describe('malformed certificates', () => {
       issue({}, (all) => [...all, ...Array.from({ length: 100 }, (_, i) => ({ oid: `1.2.3.${i}`, value: new Uint8Array() }))]),
     ],
   ])('refuses %s', (_, der) => {
+    expect(parseCertificate(der).ok).toBe(false)
+  })
+
+  const laboratory = createLaboratory('certificate.test')
+  const keyOf = (...parts: Uint8Array[]) => laboratory.leaf({ spki: sequence(...parts) })
+  const p384Key = sequence(objectIdentifier('1.2.840.10045.2.1'), objectIdentifier('1.3.132.0.34'))
+  const named = (value: Uint8Array) => laboratory.leaf({ subject: sequence(set(sequence(objectIdentifier('2.5.4.3'), value))) })
+  test.each([
+    ['a key whose parts are the wrong way round', keyOf(bitString(new Uint8Array(97)), p384Key)],
+    ['a key without an algorithm', keyOf(sequence(), bitString(new Uint8Array(97)))],
+    [
+      'a key with half an object identifier as its parameter',
+      keyOf(sequence(objectIdentifier('1.2.840.10045.2.1'), tlv(0x06, Uint8Array.of(0x2b, 0x81))), bitString(new Uint8Array(97))),
+    ],
+    [
+      'a NULL that is not empty as a parameter',
+      keyOf(sequence(objectIdentifier('1.2.840.10045.2.1'), tlv(0x05, Uint8Array.of(0))), bitString(new Uint8Array(97))),
+    ],
+    ['a name that is an OCTET STRING', named(octetString(Uint8Array.of(0x41)))],
+    ['a name in UniversalString beyond Unicode', named(tlv(0x1c, Uint8Array.of(0x7f, 0, 0, 0)))],
+    ['a name in BMPString with half a character', named(tlv(0x1e, Uint8Array.of(0, 0x41, 0)))],
+    ['a name in BMPString with half a surrogate pair', named(tlv(0x1e, Uint8Array.of(0xd8, 0)))],
+  ])('refuses %s, as OpenSSL does', (_, der) => {
+    expect(() => new X509Certificate(der)).toThrow()
     expect(parseCertificate(der).ok).toBe(false)
   })
 

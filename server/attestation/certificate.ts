@@ -57,7 +57,7 @@ export function parseCertificate(der: Uint8Array): ParsedCertificate {
 function readCertificate(raw: Uint8Array): Certificate {
   return readWhole(raw, TAG.sequence, (certificate) => {
     const tbs = certificate.next(TAG.sequence)
-    const outerAlgorithm = certificate.next(TAG.sequence).raw
+    const outerAlgorithm = readAlgorithm(certificate)
     const signature = decodeBitString(certificate.next(TAG.bitString).content)
     if (signature.unusedBits !== 0) throw new DerError('the signature is not whole bytes')
     const { innerAlgorithm, ...fields } = readInside(tbs, readTbs)
@@ -73,16 +73,39 @@ function readTbs(tbs: DerReader) {
   const serialNumber = decodeInteger(serial)
   // RFC 5280 §4.1.2.2
   if (serialNumber <= 0n || serial.length > 20) throw new DerError('the serial number is not positive or too long')
-  const innerAlgorithm = tbs.next(TAG.sequence).raw
+  const innerAlgorithm = readAlgorithm(tbs)
   const issuer = readName(tbs)
   const { notBefore, notAfter } = readInside(tbs.next(TAG.sequence), (validity) => ({
     notBefore: decodeTime(validity.next()),
     notAfter: decodeTime(validity.next()),
   }))
   const subject = readName(tbs)
-  const spki = tbs.next(TAG.sequence).raw
+  const spki = readSpki(tbs)
   const extensions = tbs.isAtEnd ? [] : readInside(tbs.next(0xa3), readExtensions)
   return { serialNumber, innerAlgorithm, issuer, notBefore, notAfter, subject, spki, publicKey: parseEcPublicKey(spki), extensions }
+}
+
+/** AlgorithmIdentifier (RFC 5280 §4.1.1.2): an object identifier, and parameters as algorithms have them: NULL, another one, a SEQUENCE. */
+function readAlgorithm(reader: DerReader): Uint8Array {
+  const algorithm = reader.next(TAG.sequence)
+  readInside(algorithm, (inside) => {
+    decodeObjectIdentifier(inside.next(TAG.objectIdentifier).content)
+    if (inside.isAtEnd) return
+    const { tag, content } = inside.next()
+    if (tag === TAG.objectIdentifier) decodeObjectIdentifier(content)
+    else if (tag !== TAG.sequence && (tag !== TAG.null || content.length > 0)) throw new DerError('odd parameters of an algorithm')
+  })
+  return algorithm.raw
+}
+
+/** SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); which keys are allowed is judged elsewhere. */
+function readSpki(reader: DerReader): Uint8Array {
+  const spki = reader.next(TAG.sequence)
+  readInside(spki, (inside) => {
+    readAlgorithm(inside)
+    decodeBitString(inside.next(TAG.bitString).content)
+  })
+  return spki.raw
 }
 
 const COMMON_NAME = '2.5.4.3'
@@ -102,12 +125,19 @@ function readName(reader: DerReader): Name {
   return { raw: name.raw, commonName: commonNames.length === 1 ? commonNames[0] : undefined }
 }
 
+/** Other text types of RFC 5280 Appendix A.1: they are read as text, and none of them is one that we would go by. */
+const OTHER_TEXT: ReadonlySet<number> = new Set([TAG.numericString, TAG.teletexString, TAG.ia5String])
+
 function readAttribute(attribute: DerReader): { type: string; text: string | undefined } {
   const type = decodeObjectIdentifier(attribute.next(TAG.objectIdentifier).content)
-  const value = attribute.next()
-  const isText = value.tag === TAG.utf8String || value.tag === TAG.printableString
-  return { type, text: isText ? decodeUtf8(value.content) : undefined }
+  const { tag, content } = attribute.next()
+  if (tag === TAG.utf8String || tag === TAG.printableString) return { type, text: decodeUtf8(content) }
+  if (!OTHER_TEXT.has(tag) && !(tag === TAG.bmpString && isBmp(content))) throw new DerError('a name holds something other than text')
+  return { type, text: undefined }
 }
+
+/** Characters of two bytes each, and no halves of a surrogate pair. */
+const isBmp = (bytes: Uint8Array): boolean => bytes.length % 2 === 0 && bytes.every((byte, at) => at % 2 === 1 || (byte & 0xf8) !== 0xd8)
 
 function decodeUtf8(bytes: Uint8Array): string {
   try {

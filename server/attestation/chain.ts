@@ -1,9 +1,10 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { hex, isEqual } from '#protocol/bytes'
-import { type Certificate, isSignedBy, MAX_CERTIFICATE_BYTES, parseCertificate } from './certificate.ts'
+import { type Certificate, isSignedBy, MAX_CERTIFICATE_BYTES, type ParsedCertificate, parseCertificate } from './certificate.ts'
 import { duplicatedExtensions, parseBasicConstraints, parseKeyUsage, UNDERSTOOD_EXTENSIONS } from './certificate-extensions.ts'
+import { createMemo } from './memo.ts'
 import type { Finding } from './reasons.ts'
-import { EVALUATION_ROOT_NAME, isAnchor, type TrustAnchors } from './roots.ts'
+import { EVALUATION_ROOT_NAME, intermediateNames, isAnchor, type TrustAnchors } from './roots.ts'
 
 /** `leaf` is there whenever the chain could be parsed, so that a refused one can still be shown; it is proven only with `ok`. */
 export type ChainVerdict =
@@ -11,37 +12,71 @@ export type ChainVerdict =
   | { ok: false; findings: readonly [Finding, ...Finding[]]; leaf: Certificate | undefined }
 
 const MAX_CERTIFICATES = 5
-/** The one part of Apple's intermediate's name that does not count up. The name alone is never trusted. */
-const INTERMEDIATE_NAME = 'Apple Enterprise Attestation Sub CA'
-
 /**
  * Judges an attestation's certificates, leaf first, up to a pinned root at the time `at`. Pure; never throws for its input.
+ * What does not depend on the time is worked out once for the same bytes under the same anchors; validity is judged each time.
  * Source: RFC 5280 §6.1 for this one kind of path; Apple, "Managed Device Attestation"; reference §2.4.
  */
 export function verifyChain(chain: readonly Uint8Array[], anchors: TrustAnchors, at: Date): ChainVerdict {
   const shape = checkSizes(chain)
   if (shape !== undefined) return { ok: false, findings: [shape], leaf: undefined }
-  const parsed = chain.map(parseCertificate)
+  const { path, root, findings, otherwise } = memoOf(anchors)(chain, () => examineChain(chain, anchors))
+  const [leaf, ...intermediates] = path
+  if (leaf === undefined) return refused([...findings], otherwise, undefined)
+  const standing = [
+    ...findings,
+    ...path.flatMap((certificate, index) => checkValidity(certificate, `certificate ${index}`, at)),
+    ...(root === undefined ? [] : checkValidity(root, 'the root', at)),
+  ]
+  if (standing.length > 0 || root === undefined) return refused(standing, otherwise, leaf)
+  const notAfter = new Date(Math.min(...[...path, root].map((certificate) => certificate.notAfter.getTime())))
+  return { ok: true, leaf, intermediates, root, notAfter }
+}
+
+/** What is true of a chain at any time. An empty path: it could not be read. */
+type Examined = {
+  path: readonly Certificate[]
+  root: Certificate | undefined
+  findings: readonly Finding[]
+  otherwise: Finding['code']
+}
+
+/**
+ * Two chains a Mac, for ten thousand Macs: a fleet is judged in turn, so that with room for one chain fewer than it has the memory
+ * would hold none of those that come next, and every decision would cost ten times as much. One takes about 8 KiB.
+ */
+const MAX_REMEMBERED = 24_576
+const memos = new WeakMap<TrustAnchors, ReturnType<typeof createMemo<Examined>>>()
+
+/** Anchors are values that never change, so that what was found under them stands as long as they do. */
+function memoOf(anchors: TrustAnchors): ReturnType<typeof createMemo<Examined>> {
+  const known = memos.get(anchors)
+  if (known !== undefined) return known
+  const memo = createMemo<Examined>(MAX_REMEMBERED)
+  memos.set(anchors, memo)
+  return memo
+}
+
+function examineChain(chain: readonly Uint8Array[], anchors: TrustAnchors): Examined {
+  const parsed = chain.map((der, index) => (index === 0 ? parseCertificate(der) : issuers([der], () => parseCertificate(der))))
   const malformed = parsed.flatMap((one, index): Finding[] =>
     one.ok ? [] : [{ code: 'CERT_MALFORMED', detail: `certificate ${index}: ${one.detail}` }],
   )
   const certificates = parsed.flatMap((one) => (one.ok ? [one.certificate] : []))
   const path = withoutRoot(certificates, anchors)
   const [leaf, ...intermediates] = path
-  if (malformed.length > 0 || leaf === undefined) return refused(malformed, 'CHAIN_INCOMPLETE', undefined)
+  if (malformed.length > 0 || leaf === undefined) return { path: [], root: undefined, findings: malformed, otherwise: 'CHAIN_INCOMPLETE' }
   const root = chooseRoot(path, anchors)
   const findings = [
-    ...path.flatMap((certificate, index) => checkCertificate(certificate, index, at)),
+    ...path.flatMap(checkCertificate),
     ...checkLeaf(leaf),
-    ...checkLinks(path, root, at),
-    ...intermediates.flatMap(checkIntermediate),
+    ...checkLinks(path, root),
+    ...intermediates.flatMap((certificate, index) => checkIntermediate(certificate, index, anchors)),
   ]
-  if (findings.length > 0 || root === undefined) return refused(findings, 'CHAIN_UNTRUSTED', leaf)
-  const notAfter = new Date(Math.min(...[...path, root].map((certificate) => certificate.notAfter.getTime())))
-  return { ok: true, leaf, intermediates, root, notAfter }
+  return { path, root, findings, otherwise: 'CHAIN_UNTRUSTED' }
 }
 
-function refused(findings: Finding[], otherwise: Finding['code'], leaf: Certificate | undefined): ChainVerdict {
+function refused(findings: readonly Finding[], otherwise: Finding['code'], leaf: Certificate | undefined): ChainVerdict {
   const [first = { code: otherwise }, ...rest] = findings
   return { ok: false, findings: [first, ...rest], leaf }
 }
@@ -63,10 +98,16 @@ function withoutRoot(certificates: Certificate[], anchors: TrustAnchors): Certif
 function chooseRoot(path: readonly Certificate[], anchors: TrustAnchors): Certificate | undefined {
   const last = path.at(-1)
   if (last === undefined) return undefined
-  return anchors.roots.find((root) => isEqual(root.subject.raw, last.issuer.raw) && isSignedBy(last, root))
+  return anchors.roots.find(
+    (root) => isEqual(root.subject.raw, last.issuer.raw) && links([last.raw, root.raw], () => isSignedBy(last, root)),
+  )
 }
 
-function checkCertificate(certificate: Certificate, index: number, at: Date): Finding[] {
+/** Apple has a handful of intermediates, and every Mac sends one of them: they are read once, and whether a root signed them is worked out once. */
+const issuers = createMemo<ParsedCertificate>(256)
+const links = createMemo<boolean>(256)
+
+function checkCertificate(certificate: Certificate, index: number): Finding[] {
   const where = `certificate ${index}`
   const findings: Finding[] = duplicatedExtensions(certificate).map((oid) => ({ code: 'EXT_DUPLICATE', detail: `${where}: ${oid}` }))
   for (const { oid, critical } of certificate.extensions) {
@@ -74,7 +115,7 @@ function checkCertificate(certificate: Certificate, index: number, at: Date): Fi
   }
   if (certificate.publicKey === undefined) findings.push({ code: 'ALG_NOT_ALLOWED', detail: `${where}: its key` })
   if (certificate.signatureHash === undefined) findings.push({ code: 'ALG_NOT_ALLOWED', detail: `${where}: its signature algorithm` })
-  return [...findings, ...checkExtensionShapes(certificate, where), ...checkValidity(certificate, where, at)]
+  return [...findings, ...checkExtensionShapes(certificate, where)]
 }
 
 function checkExtensionShapes(certificate: Certificate, where: string): Finding[] {
@@ -106,13 +147,15 @@ function checkLeaf(leaf: Certificate): Finding[] {
   return findings
 }
 
-function checkIntermediate(certificate: Certificate, index: number): Finding[] {
-  if (certificate.subject.commonName?.startsWith(INTERMEDIATE_NAME) === true) return []
+/** A name proves nothing, and a new one under the pinned root is no break-in; yet it is refused until a signed update names it. */
+function checkIntermediate(certificate: Certificate, index: number, anchors: TrustAnchors): Finding[] {
+  const { commonName } = certificate.subject
+  if (commonName !== undefined && intermediateNames(anchors).some((prefix) => commonName.startsWith(prefix))) return []
   return [{ code: 'ISSUER_NAME_UNEXPECTED', detail: `certificate ${index + 1}` }]
 }
 
 /** Each certificate against the next, and the last against the root. */
-function checkLinks(path: readonly Certificate[], root: Certificate | undefined, at: Date): Finding[] {
+function checkLinks(path: readonly Certificate[], root: Certificate | undefined): Finding[] {
   const findings = path.slice(0, -1).flatMap((certificate, index) => {
     const issuer = path[index + 1] as Certificate
     return [...checkSignature(certificate, issuer, index), ...checkMayIssue(issuer, index)]
@@ -120,7 +163,7 @@ function checkLinks(path: readonly Certificate[], root: Certificate | undefined,
   // Apple's root signs intermediates only, so a chain of one lacks its middle.
   if (path.length === 1) findings.push({ code: 'CHAIN_INCOMPLETE', detail: 'no intermediate certificate' })
   if (root === undefined) return path.length === 1 ? findings : [...findings, { code: 'CHAIN_UNTRUSTED', detail: explainNoRoot(path) }]
-  return [...findings, ...checkMayIssue(root, path.length - 1), ...checkValidity(root, 'the root', at)]
+  return [...findings, ...checkMayIssue(root, path.length - 1)]
 }
 
 function explainNoRoot(path: readonly Certificate[]): string {

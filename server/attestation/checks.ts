@@ -21,9 +21,14 @@ const CHECKS = {
   'channel-freshness': { item: 2, title: 'MDM key attested for this enrollment' },
   'channel-identity': { item: 2, title: 'MDM key belongs to this Mac' },
   'channel-key': { item: 2, title: 'MDM identity holds the attested key' },
+  'not-revoked': { item: 1, title: 'Neither certificate nor key revoked' },
+  'not-replayed': { item: 1, title: 'Attestation received from this Mac alone' },
+  hardware: { item: 1, title: 'Hardware that Apple attests' },
   'channel-bound': { item: 2, title: 'MDM identity bound to the enrollment' },
   'access-rights': { item: 2, title: 'Rights of the enrollment' },
+  'mdm-heard': { item: 2, title: 'Heard over MDM' },
   'key-binding': { item: 3, title: 'Agent’s key bound to this Mac', layer: 'secure enclave' },
+  'key-evidence': { item: 3, title: 'Evidence of the binding' },
   'key-committed': { item: 3, title: 'Attestation commits to the agent’s key' },
   release: { item: 4, title: 'Agent’s release', layer: 'binary hash' },
   platform: { item: 4, title: 'Real hardware' },
@@ -34,6 +39,7 @@ const CHECKS = {
   'security-info': { item: 7, title: 'Report of security settings', layer: 'security info' },
   'sip-agrees': { item: 7, title: 'Mac and Apple agree on SIP' },
   'boot-agrees': { item: 7, title: 'Mac and Apple agree on Secure Boot' },
+  'os-agrees': { item: 7, title: 'Agent and Apple agree on macOS' },
   filevault: { item: 7, title: 'FileVault' },
   'authenticated-root': { item: 7, title: 'Authenticated system volume' },
   'external-boot': { item: 7, title: 'Start from external media' },
@@ -67,6 +73,10 @@ export type Check = {
   layer: Layer | null
   outcome: Outcome
   reasons: ReasonCode[]
+  /** Codes that a waiver keeps from refusing. */
+  waived: ReasonCode[]
+  /** Codes that are worth knowing and refuse nothing: an attestation that Apple repeated, a grace that runs. */
+  notes: ReasonCode[]
   /** What was found, in words; a failing one names the reason. */
   sentence: string
   /** What to do about it; null where nothing need be done. */
@@ -88,6 +98,8 @@ export type Judged = {
   findings: readonly Finding[]
   /** Said when nothing is wrong. */
   good: string
+  /** Codes to show beside it; they refuse nothing. */
+  notes?: readonly ReasonCode[]
   /** How nothing-wrong reads: `pass` unless said otherwise. */
   mood?: 'info'
   /** True where there was nothing to judge: then the findings say what is absent. */
@@ -106,6 +118,8 @@ export function toCheck(judged: Judged, context: { now: Date; isWaived: (code: R
     layer: layer ?? null,
     outcome: outcomeOf(judged, standing.length),
     reasons: unique(standing.map(({ code }) => code)),
+    waived: unique(findings.filter(({ code }) => context.isWaived(code)).map(({ code }) => code)),
+    notes: findings.length === 0 ? [...(judged.notes ?? [])] : [],
     sentence: shown.length === 0 ? judged.good : unique(shown.map(sentenceOf)).join(' '),
     remedy: standing.length === 0 ? null : unique(standing.map(({ code }) => describeReason(code).remedy)).join(' '),
     source: source.name,

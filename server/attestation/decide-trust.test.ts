@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MacId } from '#protocol/ids'
+import { MacId, newId } from '#protocol/ids'
 import { attestationNonce } from '#protocol/statements'
 import { createEvaluationAuthority, issueAttestation, property } from '../../test/software-mac/apple/authority.ts'
 import {
@@ -13,6 +13,7 @@ import {
   facts,
   HOUR_MS,
   identityCertificate,
+  MAC,
   NOW,
   otherAgentKey,
   p384,
@@ -26,7 +27,7 @@ import {
 import { LAYERS } from './checks.ts'
 import { decideTrust } from './decide-trust.ts'
 import type { TrustEvidence } from './evidence.ts'
-import { Policy } from './policy.ts'
+import { Policy, type WaiverScope } from './policy.ts'
 import type { ReasonCode } from './reasons.ts'
 import { APPLE_ANCHORS, createCustomAnchors } from './roots.ts'
 
@@ -154,11 +155,11 @@ describe('each check, where only it fails', () => {
       { bootGap: { mode: 'refuse' } },
     ],
     ['a restart whose grace has passed', ['BOOT_SESSION_CHANGED'], device_({ bootSession: 'boot-0' })],
-    ['a boot session that was never noted', ['BOOT_SESSION_CHANGED'], device_({ bootSession: undefined })],
+    ['a boot session that was never noted', ['BOOT_UNPROVEN'], device_({ bootSession: undefined })],
     [
       'a restart nobody knows the time of',
       ['BOOT_SESSION_CHANGED'],
-      { ...device_({ bootSession: 'boot-0' }), ...session_({ bootSince: undefined }) },
+      { ...device_({ bootSession: 'boot-0' }), ...session_({ continuousSince: undefined }) },
     ],
     ['an old security report', ['SECURITYINFO_STALE'], {}, { maxSecurityInfoAgeMs: HOUR_MS }],
     [
@@ -287,23 +288,32 @@ test('says nothing good about a Mac on the word of a chain that does not hold', 
 describe('Apple’s seven-day cache', () => {
   const earlier = preimage({ issuedAt: ago(5 * DAY_MS) })
   const cachedChain = deviceChain({ now: ago(5 * DAY_MS) }, attestationNonce(earlier))
+  const unbroken = session_({ continuousSince: ago(9 * DAY_MS) })
 
   test('accepts a repeated attestation of the same key while it is young enough, and counts its age from then', () => {
-    const decision = decide({ ...device_({ chain: cachedChain }), noncePreimages: [preimage(), earlier] })
+    const decision = decide({ ...device_({ chain: cachedChain }), ...unbroken, noncePreimages: [preimage(), earlier] })
     expect(decision).toMatchObject({ trust: 'trusted', until: new Date(ago(5 * DAY_MS).getTime() + 8 * DAY_MS) })
-    expect(decision.checks.find(({ id }) => id === 'freshness')?.sentence).toContain('repeated')
+    const check = decision.checks.find(({ id }) => id === 'freshness')
+    expect(check).toMatchObject({
+      outcome: 'info',
+      reasons: [],
+      notes: ['ATTESTATION_CACHED'],
+      sentence: expect.stringContaining('repeated'),
+    })
   })
 
   test('refuses it once it is older than the hard maximum, whatever the policy object says', () => {
     const old = preimage({ issuedAt: ago(8 * DAY_MS) })
     const chain = deviceChain({ now: ago(8 * DAY_MS) }, attestationNonce(old))
-    expect(reasonsOf({ ...device_({ chain }), noncePreimages: [old] }, { maxEvidenceAgeMs: 90 * DAY_MS })).toEqual(['ATTESTATION_STALE'])
+    expect(reasonsOf({ ...device_({ chain }), ...unbroken, noncePreimages: [old] }, { maxEvidenceAgeMs: 90 * DAY_MS })).toEqual([
+      'ATTESTATION_STALE',
+    ])
   })
 
   test('refuses one that repeats an earlier key’s nonce', () => {
     const oldKey = preimage({ issuedAt: ago(5 * DAY_MS), agentKey: otherAgentKey })
     const chain = deviceChain({ now: ago(5 * DAY_MS) }, attestationNonce(oldKey))
-    expect(reasonsOf({ ...device_({ chain }), noncePreimages: [preimage(), oldKey] })).toEqual(['STALE_KEY_BINDING'])
+    expect(reasonsOf({ ...device_({ chain }), ...unbroken, noncePreimages: [preimage(), oldKey] })).toEqual(['STALE_KEY_BINDING'])
   })
 })
 
@@ -321,9 +331,9 @@ describe('a relay: machine X registers its own key under Mac M’s serial number
 })
 
 test('a restart inside the policy’s grace is trusted until the grace ends, and says so', () => {
-  const bootSince = ago(10 * 60_000)
-  const decision = decide({ ...device_({ bootSession: 'boot-0' }), ...session_({ bootSince }) })
-  expect(decision).toMatchObject({ trust: 'trusted', until: new Date(bootSince.getTime() + 30 * 60_000) })
+  const continuousSince = ago(10 * 60_000)
+  const decision = decide({ ...device_({ bootSession: 'boot-0' }), ...session_({ continuousSince }) })
+  expect(decision).toMatchObject({ trust: 'trusted', until: new Date(continuousSince.getTime() + 30 * 60_000) })
   expect(decision.checks.find(({ id }) => id === 'boot')).toMatchObject({ outcome: 'info' })
 })
 
@@ -335,8 +345,8 @@ test('the old leaf of a long-issued MDM identity does not spoil it', () => {
 })
 
 describe('waivers', () => {
-  const waive = (code: 'FDE_OFF', until: Date, mac?: string): Partial<Policy> => ({
-    waivers: [{ code, until: until.toISOString(), note: 'lab Mac', ...(mac === undefined ? {} : { mac }) }],
+  const waive = (code: 'FDE_OFF', until: Date, scope: WaiverScope = { kind: 'all' }): Partial<Policy> => ({
+    waivers: [{ id: newId('wvr'), code, scope, why: 'lab Mac', from: ago(DAY_MS).toISOString(), until: until.toISOString() }],
   })
   const off = report_({ fileVaultEnabled: false })
   const end = new Date(NOW.getTime() + HOUR_MS)
@@ -349,18 +359,25 @@ describe('waivers', () => {
 
   test('do not count after their end, nor for another Mac', () => {
     expect(reasonsOf(off, waive('FDE_OFF', ago(1)))).toEqual(['FDE_OFF'])
-    expect(reasonsOf(off, waive('FDE_OFF', end, 'mac_zzzzzzzzzzzzzzzzzzzz'))).toEqual(['FDE_OFF'])
+    expect(reasonsOf(off, waive('FDE_OFF', end, { kind: 'mac', mac: 'mac_zzzzzzzzzzzzzzzzzzzz' }))).toEqual(['FDE_OFF'])
+    expect(decide(off, waive('FDE_OFF', end, { kind: 'mac', mac: MAC })).trust).toBe('trusted')
+  })
+
+  test('of a pool count for its Macs alone', () => {
+    const inLab = { ...off, mac: { ...trustedEvidence().mac, pool: 'lab' } }
+    expect(decide(inLab, waive('FDE_OFF', end, { kind: 'pool', pool: 'lab' })).trust).toBe('trusted')
+    expect(reasonsOf(off, waive('FDE_OFF', end, { kind: 'pool', pool: 'lab' }))).toEqual(['FDE_OFF'])
   })
 
   test('cannot be written for device, channel, key or revocation', () => {
     for (const code of ['SIP_DISABLED', 'CHAIN_UNTRUSTED', 'CSR_KEY_MISMATCH', 'AGENT_KEY_UNBOUND', 'MAC_REVOKED', 'ATTESTATION_STALE']) {
-      const waiver = { code, until: end.toISOString(), note: 'no' }
+      const waiver = { ...waive('FDE_OFF', end).waivers?.[0], code }
       expect(Policy.safeParse({ version: 1, releases: [], waivers: [waiver] }).success).toBe(false)
     }
   })
 
   test('do nothing if one is smuggled past the schema', () => {
-    const smuggled = { waivers: [{ code: 'SIP_DISABLED' as const, until: end.toISOString(), note: 'no' }] }
+    const smuggled = waive('SIP_DISABLED' as 'FDE_OFF', end)
     expect(reasonsOf(attested({ sip: 1 }), smuggled)).toContain('SIP_DISABLED')
   })
 })
@@ -390,7 +407,17 @@ describe('the evidence digest', () => {
   test('changes with the chain, the nonce and the binding', () => {
     expect(digest(attested())).not.toBe(digest())
     expect(digest(channel_({ chain: acmeChain() }))).not.toBe(digest())
-    expect(digest({ binding: { ...binding, level: 'apple' } })).not.toBe(digest())
+    const { agentKey, enrollmentId, provedAt } = binding
+    const reported = {
+      agentKey,
+      enrollmentId,
+      provedAt,
+      level: 'mdm-signed' as const,
+      replyDigest: sha256(agentKey),
+      signatureDigest: sha256(enrollment.identitySha256 ?? agentKey),
+    }
+    expect(digest({ binding: reported })).not.toBe(digest())
+    expect(digest({ binding: { ...reported, replyDigest: new Uint8Array(32) } })).not.toBe(digest({ binding: reported }))
     expect(digest(withNonce({ issuedAt: ago(1.5 * HOUR_MS) }))).not.toBe(digest())
   })
 

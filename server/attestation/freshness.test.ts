@@ -42,6 +42,7 @@ describe('DeviceInformation', () => {
   const ofOtherKey = preimage({ issuedAt: ago(4 * DAY_MS), agentKey: otherAgentKey })
   const judge = (answered: Uint8Array, change: Partial<Parameters<typeof judgeDeviceFreshness>[0]> = {}) =>
     judgeDeviceFreshness({
+      source: 'device_information',
       code: code(attestationNonce(answered)),
       preimages: [ofOtherKey, newest, older],
       mac: MAC,

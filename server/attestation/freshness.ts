@@ -1,5 +1,7 @@
 import { isEqual } from '#protocol/bytes'
 import type { MacId } from '#protocol/ids'
+import { attestationToken } from '#protocol/statements'
+import type { DeviceEvidence } from './evidence.ts'
 import { acmeFreshness, type CommittedNonce, readNoncePreimage } from './nonce.ts'
 import type { Property } from './properties.ts'
 
@@ -15,7 +17,10 @@ export function judgeAcmeFreshness(code: Property<Uint8Array>, token: string): A
 }
 
 /**
- * Within seven days of the last one, Apple may answer with an older attestation, which carries an older nonce:
+ * Which of our questions a device attestation answers. A DeviceInformation attestation carries the nonce as it was sent; a
+ * re-attestation over ACME carries SHA-256 of the token, and the token is that nonce in base64url. Each is read by the rule of the
+ * way it came, never by the other's. Within seven days of the last one, Apple may answer DeviceInformation with an older attestation,
+ * which carries an older nonce:
  *   fresh    the last nonce sent before the answer
  *   cached   an earlier one, for the same agent key: good until it is too old
  *   stale    one that commits to another key: it says nothing about the key now bound
@@ -27,6 +32,7 @@ export type DeviceFreshness =
   | { state: 'unknown' }
 
 export function judgeDeviceFreshness(question: {
+  source: DeviceEvidence['source']
   code: Property<Uint8Array>
   /** Preimages of the nonces sent to this Mac, in any order. */
   preimages: readonly Uint8Array[]
@@ -36,15 +42,20 @@ export function judgeDeviceFreshness(question: {
   agentKey: Uint8Array | undefined
   receivedAt: Date
 }): DeviceFreshness {
-  const { code, mac, enrollmentId, agentKey, receivedAt } = question
+  const { source, code, mac, enrollmentId, agentKey, receivedAt } = question
   if (code.state !== 'known') return { state: 'absent' }
   const sent = question.preimages
     .map(readNoncePreimage)
     .filter((nonce) => nonce !== undefined)
     .filter((nonce) => nonce.mac === mac && nonce.enrollmentId === enrollmentId && nonce.issuedAt <= receivedAt)
     .sort((a, b) => b.issuedAt.getTime() - a.issuedAt.getTime())
-  const nonce = sent.find((candidate) => isEqual(candidate.nonce, code.value))
+  const nonce = sent.find((candidate) => isEqual(expectedCode(candidate, source), code.value))
   if (nonce === undefined) return { state: 'unknown' }
   if (agentKey !== undefined && !isEqual(nonce.agentKey, agentKey)) return { state: 'stale_key', nonce }
-  return { state: nonce === sent[0] ? 'fresh' : 'cached', nonce }
+  // ACME attests each key anew; only DeviceInformation repeats.
+  return { state: nonce === sent[0] || source === 'acme_reattestation' ? 'fresh' : 'cached', nonce }
+}
+
+function expectedCode({ nonce, preimage }: CommittedNonce, source: DeviceEvidence['source']): Uint8Array {
+  return source === 'device_information' ? nonce : acmeFreshness(attestationToken(preimage))
 }

@@ -2,6 +2,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { isEqual } from '#protocol/bytes'
 import { MacId } from '#protocol/ids'
 import { attestationNonce, attestationNoncePreimage } from '#protocol/statements'
+import { splitStatement } from './statement-parts.ts'
 
 /** What a nonce that this appliance sent commits to, read back from its own preimage: nothing else need be believed. */
 export type CommittedNonce = {
@@ -16,7 +17,7 @@ export type CommittedNonce = {
 
 /** Undefined for anything that `attestationNoncePreimage` would not have made, byte for byte. */
 export function readNoncePreimage(preimage: Uint8Array): CommittedNonce | undefined {
-  const parts = splitParts(preimage)
+  const parts = splitStatement(preimage, 5)
   if (parts === undefined) return undefined
   const [macBytes, enrollmentBytes, agentKey, issuedAtBytes, random] = parts
   if (macBytes === undefined || enrollmentBytes === undefined || agentKey === undefined || random === undefined) return undefined
@@ -28,26 +29,6 @@ export function readNoncePreimage(preimage: Uint8Array): CommittedNonce | undefi
   const rebuilt = attestationNoncePreimage({ mac: mac.data, enrollmentId, agentKey, issuedAt, random })
   if (!isEqual(rebuilt, preimage)) return undefined
   return { nonce: attestationNonce(preimage), preimage, mac: mac.data, enrollmentId, agentKey, issuedAt: new Date(issuedAt) }
-}
-
-const PARTS = 5
-const MAX_PREIMAGE_BYTES = 1024
-
-/** The five length-prefixed parts after the statement's purpose and its zero byte. */
-function splitParts(preimage: Uint8Array): Uint8Array[] | undefined {
-  if (preimage.length > MAX_PREIMAGE_BYTES) return undefined
-  const own = Uint8Array.from(preimage)
-  const view = new DataView(own.buffer)
-  const parts: Uint8Array[] = []
-  let offset = own.indexOf(0) + 1
-  while (offset + 8 <= own.length && parts.length < PARTS) {
-    const length = view.getBigUint64(offset)
-    offset += 8
-    if (length > BigInt(own.length - offset)) return undefined
-    parts.push(own.subarray(offset, offset + Number(length)))
-    offset += Number(length)
-  }
-  return parts.length === PARTS && offset === own.length ? parts : undefined
 }
 
 const ascii = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1')

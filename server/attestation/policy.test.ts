@@ -57,6 +57,7 @@ test('nothing about device identity, boot, channel or key can be waived', () => 
     'ARV_OFF',
     'EXTERNAL_BOOT_ALLOWED',
     'REMOTE_DESKTOP_ON',
+    'ENROLLMENT_NOT_AUTOMATED',
     'ENROLLMENT_NOT_APPROVED',
   ])
 })

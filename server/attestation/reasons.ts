@@ -13,6 +13,11 @@ const REASONS = {
   MAC_REVOKED: reason(1, 'The Mac has been revoked.', 'A revoked Mac stays out. Add it again only after it has been erased.'),
   MAC_QUARANTINED: reason(1, 'The Mac is in quarantine.', 'Look into the cause on the Mac’s page, then release it.'),
   NOT_ENROLLED: reason(1, 'The Mac is not enrolled.', 'Send its user the enrollment link and wait until enrollment has finished.'),
+  ENROLLMENT_SUPERSEDED: reason(
+    1,
+    'A later enrollment of this serial number has been attested since.',
+    'Look at the newer enrollment. If nobody enrolled the Mac anew, treat it as tampered with.',
+  ),
   NO_ATTESTATION: reason(
     1,
     'Apple has not attested this Mac yet.',
@@ -39,6 +44,11 @@ const REASONS = {
     1,
     'A certificate of the attestation is malformed.',
     'Refresh the attestation; if it stays so, treat the Mac as tampered with.',
+  ),
+  CERT_REVOKED: reason(
+    1,
+    'A certificate of the attestation, or the MDM identity, has been revoked.',
+    'Enroll the Mac anew; the revoked certificate counts for nothing from now on.',
   ),
   LEAF_IS_CA: reason(1, 'The attested certificate is not marked as an end-entity certificate.', 'Treat the Mac as tampered with.'),
   LEAF_NAME_MISMATCH: reason(1, 'The attested certificate is not named after its own key.', 'Treat the Mac as tampered with.'),
@@ -141,6 +151,11 @@ const REASONS = {
     'Use a Mac with Apple silicon and macOS 14.2 or later; Intel Macs and virtual machines cannot take part.',
   ),
   // 2: channel
+  EXTERNAL_MANAGEMENT: reason(
+    2,
+    'The Mac is managed by another MDM server, which the policy does not allow.',
+    'Move the Mac to this appliance, or allow external management in the policy.',
+  ),
   NO_CHANNEL_ATTESTATION: reason(2, 'The key of the MDM channel has not been attested by Apple.', 'Enroll the Mac anew.'),
   ATTESTATION_MALFORMED: reason(2, 'The attestation is malformed.', 'Enroll the Mac anew; if it stays so, treat it as tampered with.'),
   ATTESTATION_FORMAT_UNSUPPORTED: reason(
@@ -171,6 +186,7 @@ const REASONS = {
     'The agent’s key is not bound to this Mac.',
     'Keep the agent running; it proves its key as soon as the Mac receives its ticket over MDM.',
   ),
+  KEY_REVOKED: reason(3, 'The agent’s key, or an attested key, has been revoked.', 'Reinstall the agent, so that it makes a new key.'),
   KEY_BINDING_TOO_WEAK: reason(
     3,
     'The agent’s key is bound more weakly than the policy asks for.',
@@ -214,6 +230,11 @@ const REASONS = {
     'The Mac has restarted since it was attested.',
     'Refresh the attestation: what a restart may have changed is unproven until then.',
   ),
+  BOOT_UNPROVEN: reason(
+    6,
+    'The Mac was silent for more than a minute since it was attested, and may have restarted.',
+    'Keep the Mac awake and online; its attestation is refreshed by itself.',
+  ),
   // 7: cross-check
   SECURITYINFO_MISSING: reason(
     7,
@@ -240,11 +261,21 @@ const REASONS = {
     'The Mac contradicts Apple on how securely it starts.',
     'Refresh both reports; if it stays so, treat the Mac as tampered with.',
   ),
+  OS_CONFLICT: reason(
+    7,
+    'The agent reports an older macOS than Apple attested.',
+    'Refresh the attestation; if it stays so, treat the Mac as tampered with.',
+  ),
   FDE_OFF: waivable(7, 'FileVault is off.', 'Turn FileVault on.'),
   ARV_OFF: waivable(7, 'The system volume is not authenticated.', 'Run “csrutil authenticated-root enable” in macOS Recovery.'),
   EXTERNAL_BOOT_ALLOWED: waivable(7, 'The Mac may start from external media.', 'Disallow it in Startup Security Utility (macOS Recovery).'),
   REMOTE_DESKTOP_ON: waivable(7, 'Remote management (screen sharing) is on.', 'Turn it off, or let the appliance do so over MDM.'),
   USER_ENROLLMENT: reason(7, 'The Mac is enrolled for a user, which hides its identity.', 'Enroll it as a device.'),
+  ENROLLMENT_NOT_AUTOMATED: waivable(
+    7,
+    'The Mac did not come in through Automated Device Enrollment, which the policy requires.',
+    'Assign the Mac to this appliance in Apple Business, erase it and let it enroll itself.',
+  ),
   ENROLLMENT_NOT_APPROVED: waivable(
     7,
     'The enrollment was neither automated nor approved by a user.',

@@ -5,7 +5,18 @@ import { type Certificate, parseCertificate } from './certificate.ts'
  * Whom an appliance believes about Macs. The list of roots is never empty: no roots would mean no refusal somewhere.
  * `custom` exists for the inspection of a file by hand only; no Mac is ever trusted under it.
  */
-export type TrustAnchors = { domain: 'apple' | 'evaluation' | 'custom'; roots: readonly [Certificate, ...Certificate[]] }
+export type TrustAnchors = {
+  domain: 'apple' | 'evaluation' | 'custom'
+  roots: readonly [Certificate, ...Certificate[]]
+  /** How the names of authorities directly below the roots may begin; by default as Apple's do today. */
+  intermediateNames?: readonly [string, ...string[]]
+}
+
+/** The one part of the name of Apple's intermediate that does not count up. The name alone is never trusted. */
+const INTERMEDIATE_NAME = 'Apple Enterprise Attestation Sub CA'
+
+export const intermediateNames = ({ intermediateNames: names }: TrustAnchors): readonly [string, ...string[]] =>
+  names ?? [INTERMEDIATE_NAME]
 
 /**
  * Apple Enterprise Attestation Root CA

@@ -4,7 +4,13 @@ import { MacId } from '#protocol/ids'
 import { attestationNonce, attestationNoncePreimage } from '#protocol/statements'
 import { parseSecurityInfo } from '../../mdm/commands/security-info.ts'
 import { plistDict } from '../../mdm/plist/value.ts'
-import type { TrustEvidence } from '../../server/attestation/evidence.ts'
+import {
+  type BindingEvidence,
+  type DeviceEvidence,
+  type EnrollmentEvidence,
+  NOTHING_REVOKED,
+  type TrustEvidence,
+} from '../../server/attestation/evidence.ts'
 import { Policy } from '../../server/attestation/policy.ts'
 import { createEvaluationAnchors } from '../../server/attestation/roots.ts'
 import {
@@ -122,7 +128,14 @@ const parsedReport = parseSecurityInfo({
 if (!parsedReport.ok) throw new TypeError('the security report of the fixture is malformed')
 export const securityReport = parsedReport.report
 
-export const policy: Policy = Policy.parse({ version: 1, allowEvaluation: true, releases: [{ agentVersion: '0.1.0' }] })
+/** Of a fleet that lives by DeviceInformation, which Apple gives once in seven days. */
+export const policy: Policy = Policy.parse({
+  version: 1,
+  allowEvaluation: true,
+  maxEvidenceAgeMs: 8 * DAY_MS,
+  mdmSilentAfterMs: 30 * DAY_MS,
+  releases: [{ agentVersion: '0.1.0' }],
+})
 
 const anchors = createEvaluationAnchors(authority.rootDer)
 const standardDeviceChain = deviceChain()
@@ -136,37 +149,49 @@ export const parts = {
   enrollment: {
     id: ENROLLMENT,
     isEnrolled: true,
+    kind: 'profile' as EnrollmentEvidence['kind'],
+    identityKind: 'acme' as EnrollmentEvidence['identityKind'],
+    supersededBy: undefined as string | undefined,
     provisioningUdid: UDID as string | undefined,
     accessRights: 8191,
     identitySha256: sha256(standardIdentity) as Uint8Array | undefined,
+    lastSeenAt: ago(HOUR_MS) as Date | undefined,
   },
   channel: {
     chain: standardAcmeChain,
     token: TOKEN,
     receivedAt: ago(3 * HOUR_MS),
     identityCertificate: standardIdentity,
+    otherUses: [] as DeviceEvidence['otherUses'],
     evidenceDigest: sha256(new Uint8Array([1])),
   },
   device: {
+    source: 'device_information' as DeviceEvidence['source'],
     chain: standardDeviceChain,
     receivedAt: ago(HOUR_MS),
     bootSession: 'boot-1' as string | undefined,
+    otherUses: [] as DeviceEvidence['otherUses'],
     evidenceDigest: sha256(new Uint8Array([2])),
   },
-  binding: { level: 'ticket' as const, agentKey, enrollmentId: ENROLLMENT, provedAt: ago(2.5 * HOUR_MS) },
+  binding: {
+    level: 'ticket',
+    agentKey,
+    enrollmentId: ENROLLMENT,
+    provedAt: ago(2.5 * HOUR_MS),
+  } satisfies BindingEvidence as BindingEvidence,
   securityInfo: { report: securityReport as unknown, receivedAt: ago(2 * HOUR_MS), evidenceDigest: sha256(new Uint8Array([3])) },
   session: {
     agentKey,
     lastAnsweredAt: ago(60_000) as Date | undefined,
     missed: 0,
     claims: claims as Claims | undefined,
-    bootSince: ago(4 * HOUR_MS) as Date | undefined,
+    continuousSince: ago(4 * HOUR_MS) as Date | undefined,
   },
 }
 
 export const trustedEvidence = (overrides: Partial<TrustEvidence> = {}): TrustEvidence => ({
   anchors,
-  mac: { id: MAC, serial: SERIAL, isInInventory: true, isRevoked: false, quarantine: undefined },
+  mac: { id: MAC, serial: SERIAL, isInInventory: true, isRevoked: false, isAppleSilicon: true, quarantine: undefined, pool: null },
   enrollment: parts.enrollment,
   channel: parts.channel,
   device: parts.device,
@@ -174,5 +199,6 @@ export const trustedEvidence = (overrides: Partial<TrustEvidence> = {}): TrustEv
   binding: parts.binding,
   securityInfo: parts.securityInfo,
   session: parts.session,
+  revoked: NOTHING_REVOKED,
   ...overrides,
 })

@@ -1,10 +1,11 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { isEqual } from '#protocol/bytes'
-import type { Appraisal, AttestedChain } from '../appraisal.ts'
-import { parseCertificate } from '../certificate.ts'
+import { type Appraisal, type AttestedChain, ageOf } from '../appraisal.ts'
+import type { Certificate } from '../certificate.ts'
 import type { CheckId, Judged, Source } from '../checks.ts'
-import type { ChannelEvidence, EnrollmentEvidence } from '../evidence.ts'
+import type { ChannelEvidence } from '../evidence.ts'
 import { judgeAcmeFreshness } from '../freshness.ts'
+import type { Policy } from '../policy.ts'
 import { judgeSerial, judgeUdid } from '../posture.ts'
 import { type AttestedProperties, known } from '../properties.ts'
 import type { Finding } from '../reasons.ts'
@@ -26,11 +27,10 @@ export function channelChecks(appraisal: Appraisal): Judged[] {
     ),
     check('channel-freshness', 'It was made for this enrollment.', (channel, { properties }) => judgeToken(properties, channel.token)),
     check('channel-identity', 'It names this Mac.', (_, { properties }) => judgeIdentity(properties, appraisal)),
-    check('channel-key', 'The MDM identity holds the attested key.', judgeIdentityKey),
-    check('channel-bound', 'The MDM identity is bound to this enrollment.', (channel) =>
-      judgeBound(channel, evidence.enrollment, appraisal.now),
-    ),
-    checkRights(evidence.enrollment),
+    check('channel-key', 'The MDM identity holds the attested key.', (_, attested) => judgeIdentityKey(attested, appraisal.identity)),
+    check('channel-bound', 'The MDM identity is bound to this enrollment.', () => judgeBound(appraisal)),
+    checkRights(appraisal),
+    checkHeard(appraisal),
   ]
 }
 
@@ -57,24 +57,23 @@ function judgeIdentity(properties: AttestedProperties | undefined, { evidence, d
   ]
 }
 
-function judgeIdentityKey(channel: ChannelEvidence, { verdict }: AttestedChain): Finding[] {
-  const identity = parseCertificate(channel.identityCertificate)
-  if (!identity.ok || verdict.leaf === undefined) return [{ code: 'CSR_KEY_MISMATCH' }]
-  return isEqual(identity.certificate.spki, verdict.leaf.spki) ? [] : [{ code: 'CSR_KEY_MISMATCH' }]
+function judgeIdentityKey({ verdict }: AttestedChain, identity: Certificate | undefined): Finding[] {
+  if (identity === undefined || verdict.leaf === undefined) return [{ code: 'CSR_KEY_MISMATCH' }]
+  return isEqual(identity.spki, verdict.leaf.spki) ? [] : [{ code: 'CSR_KEY_MISMATCH' }]
 }
 
-function judgeBound(channel: ChannelEvidence, enrollment: EnrollmentEvidence | undefined, now: Date): Finding[] {
+function judgeBound({ evidence: { enrollment }, identity, now }: Appraisal): Finding[] {
   const pinned = enrollment?.identitySha256
-  const identity = parseCertificate(channel.identityCertificate)
-  if (pinned === undefined || !identity.ok || !isEqual(sha256(channel.identityCertificate), pinned)) return [{ code: 'CERT_NOT_BOUND' }]
-  const { notBefore, notAfter } = identity.certificate
+  if (pinned === undefined || identity === undefined || !isEqual(sha256(identity.raw), pinned)) return [{ code: 'CERT_NOT_BOUND' }]
+  const { notBefore, notAfter } = identity
   return notBefore <= now && now < notAfter ? [] : [{ code: 'CERT_EXPIRED' }]
 }
 
 /** Without these the Mac acknowledges, and silently leaves out what was asked. Apple: "MDM", AccessRights. */
 const RIGHTS = { deviceInformation: 16, securityInformation: 1024 }
 
-function checkRights(enrollment: EnrollmentEvidence | undefined): Judged {
+function checkRights({ evidence: { enrollment }, policy }: Appraisal): Judged {
+  if (enrollment?.kind === 'external') return checkExternal(policy)
   const needed = RIGHTS.deviceInformation | RIGHTS.securityInformation
   const isEnough = enrollment !== undefined && (enrollment.accessRights & needed) === needed
   return {
@@ -84,4 +83,34 @@ function checkRights(enrollment: EnrollmentEvidence | undefined): Judged {
     isAbsent: enrollment === undefined,
     good: 'The appliance may read device and security information.',
   }
+}
+
+/** No rights are needed where nothing can be asked: whatever Apple and the agent do not say about such a Mac is unknown. */
+function checkExternal(policy: Policy): Judged {
+  return {
+    id: 'access-rights',
+    source: { name: 'Policy', digest: undefined, observedAt: undefined },
+    findings: policy.allowExternalManagement ? [] : [{ code: 'EXTERNAL_MANAGEMENT' }],
+    good: 'Another MDM server manages this Mac, which the policy allows.',
+    mood: 'info',
+  }
+}
+
+/** When a Mac that is not heard over MDM counts no more; undefined where it has no MDM channel to this appliance. */
+export function mdmSilentFrom({ evidence: { enrollment }, policy }: Appraisal): Date | undefined {
+  if (enrollment?.lastSeenAt === undefined || enrollment.kind === 'external') return undefined
+  return new Date(enrollment.lastSeenAt.getTime() + policy.mdmSilentAfterMs)
+}
+
+function checkHeard(appraisal: Appraisal): Judged {
+  const { enrollment } = appraisal.evidence
+  const source = { name: 'The MDM channel', digest: undefined, observedAt: enrollment?.lastSeenAt }
+  const judged = { id: 'mdm-heard' as const, source, good: 'The Mac answers over MDM.' }
+  if (enrollment === undefined) return { ...judged, findings: [{ code: 'NOT_ENROLLED' }], isAbsent: true }
+  if (enrollment.kind === 'external') return { ...judged, findings: [], good: 'It has no MDM channel to this appliance.', mood: 'info' }
+  if (enrollment.lastSeenAt === undefined) return { ...judged, findings: [{ code: 'MDM_SILENT' }], isAbsent: true }
+  if (ageOf(enrollment.lastSeenAt, appraisal.now).isAhead)
+    return { ...judged, findings: [{ code: 'CLOCK_SKEW', detail: 'of the last word over MDM' }] }
+  const silentFrom = mdmSilentFrom(appraisal)
+  return { ...judged, findings: silentFrom === undefined || appraisal.now >= silentFrom ? [{ code: 'MDM_SILENT' }] : [] }
 }

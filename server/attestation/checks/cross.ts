@@ -1,31 +1,46 @@
 import { type Appraisal, ageOf } from '../appraisal.ts'
 import type { CheckId, Judged, Source } from '../checks.ts'
+import { conflictFindings } from '../contradiction.ts'
 import type { Policy } from '../policy.ts'
-import { known } from '../properties.ts'
 import type { Finding, ReasonCode } from '../reasons.ts'
 import type { SecurityReport } from '../security-report.ts'
+import { claimsSource } from './code.ts'
 
-/** Item 7: what the Mac reports over MDM agrees with Apple, and meets the policy. Self-reported: it can only count against it. */
+/**
+ * Item 7: what the Mac reports over MDM agrees with Apple, and meets the policy. Self-reported: it can only count against it.
+ * A Mac in another server's management reports nothing to us. There Apple's word is held against the agent's alone, and what the policy
+ * requires beyond it is unknown: each such item refuses under its own code, so that it takes a waiver, or a policy that does not ask.
+ */
 export function crossChecks(appraisal: Appraisal): Judged[] {
   const { policy } = appraisal
-  const check = (id: CheckId, good: string, judge: (report: SecurityReport) => Finding[]) => checkReport(appraisal, id, good, judge)
+  const check = (id: CheckId, good: string, judge: Judge) => checkReport(appraisal, id, good, judge)
   return [
     checkPresence(appraisal),
-    check('sip-agrees', 'The Mac says the same of SIP as Apple.', (report) => judgeSipAgreement(report, appraisal)),
-    check('boot-agrees', 'The Mac says the same of Secure Boot as Apple.', (report) => judgeBootAgreement(report, appraisal)),
-    check('filevault', 'FileVault is on, or not required.', ({ fileVaultEnabled }) =>
-      policy.requireFileVault ? demand('FDE_Enabled', fileVaultEnabled, 'FDE_OFF') : [],
+    check('sip-agrees', 'The Mac says the same of SIP as Apple.', (report) => [
+      ...(report?.systemIntegrityProtectionEnabled === null ? [missing('SystemIntegrityProtectionEnabled')] : []),
+      ...conflictFindings(appraisal, 'SIP_CONFLICT'),
+    ]),
+    check('boot-agrees', 'The Mac says the same of Secure Boot as Apple.', (report) => [
+      ...(report?.secureBoot.level === null ? [missing('SecureBoot.SecureBootLevel')] : []),
+      ...conflictFindings(appraisal, 'BOOT_CONFLICT'),
+    ]),
+    checkSystem(appraisal),
+    check('filevault', 'FileVault is on, or not required.', (report) =>
+      policy.requireFileVault ? demand('FDE_Enabled', report?.fileVaultEnabled, 'FDE_OFF') : [],
     ),
-    check('authenticated-root', 'The system volume is authenticated, or need not be.', ({ authenticatedRootVolumeEnabled }) =>
-      policy.requireAuthenticatedRoot ? demand('AuthenticatedRootVolumeEnabled', authenticatedRootVolumeEnabled, 'ARV_OFF') : [],
+    check('authenticated-root', 'The system volume is authenticated, or need not be.', (report) =>
+      policy.requireAuthenticatedRoot ? demand('AuthenticatedRootVolumeEnabled', report?.authenticatedRootVolumeEnabled, 'ARV_OFF') : [],
     ),
     check('external-boot', 'The Mac does not start from external media, or may.', (report) => judgeExternalBoot(report, policy)),
-    check('remote-desktop', 'Remote management is off, or allowed.', ({ remoteDesktopEnabled: isOn }) =>
-      policy.allowRemoteDesktop ? [] : demand('RemoteDesktopEnabled', isOn === null ? null : !isOn, 'REMOTE_DESKTOP_ON'),
+    check('remote-desktop', 'Remote management is off, or allowed.', (report) =>
+      policy.allowRemoteDesktop ? [] : demand('RemoteDesktopEnabled', report && negated(report.remoteDesktopEnabled), 'REMOTE_DESKTOP_ON'),
     ),
     check('management', 'The Mac is enrolled as a device, with approval.', (report) => judgeManagement(report, policy)),
   ]
 }
+
+/** `undefined`: another MDM server gets the report, not we. */
+type Judge = (report: SecurityReport | undefined) => Finding[]
 
 const sourceOf = ({ evidence: { securityInfo } }: Appraisal): Source => ({
   name: 'The Mac’s own report (MDM SecurityInfo)',
@@ -33,9 +48,15 @@ const sourceOf = ({ evidence: { securityInfo } }: Appraisal): Source => ({
   observedAt: securityInfo?.receivedAt,
 })
 
+const reportsElsewhere = ({ evidence }: Appraisal): boolean =>
+  evidence.enrollment?.kind === 'external' && evidence.securityInfo === undefined
+
 function checkPresence(appraisal: Appraisal): Judged {
   const { securityInfo } = appraisal.evidence
   const judged = { id: 'security-info' as const, source: sourceOf(appraisal), good: 'The Mac has reported its security settings lately.' }
+  if (reportsElsewhere(appraisal)) {
+    return { ...judged, findings: [], good: 'Another MDM server gets its report; what only that would say is unknown here.', mood: 'info' }
+  }
   if (securityInfo === undefined) return { ...judged, findings: [{ code: 'SECURITYINFO_MISSING' }], isAbsent: true }
   if (appraisal.report === undefined)
     return { ...judged, findings: [{ code: 'SECURITYINFO_INCOMPLETE', detail: 'it cannot be understood' }] }
@@ -44,51 +65,46 @@ function checkPresence(appraisal: Appraisal): Judged {
   return { ...judged, findings: ageMs >= appraisal.policy.maxSecurityInfoAgeMs ? [{ code: 'SECURITYINFO_STALE' }] : [] }
 }
 
-function checkReport(appraisal: Appraisal, id: CheckId, good: string, judge: (report: SecurityReport) => Finding[]): Judged {
+function checkReport(appraisal: Appraisal, id: CheckId, good: string, judge: Judge): Judged {
   const source = sourceOf(appraisal)
   const { report } = appraisal
-  if (report !== undefined) return { id, source, findings: judge(report), good }
+  if (report !== undefined || reportsElsewhere(appraisal)) return { id, source, findings: judge(report), good }
   const code = appraisal.evidence.securityInfo === undefined ? 'SECURITYINFO_MISSING' : 'SECURITYINFO_INCOMPLETE'
   return { id, source, findings: [{ code }], isAbsent: true, good }
 }
 
-/** A fact that must be there and be true. */
-function demand(name: string, fact: boolean | null, otherwise: ReasonCode): Finding[] {
+function checkSystem(appraisal: Appraisal): Judged {
+  const findings = conflictFindings(appraisal, 'OS_CONFLICT')
+  return { id: 'os-agrees', source: claimsSource(appraisal), findings, good: 'The agent reports no older macOS than Apple attested.' }
+}
+
+/** A fact that must be there and be true. Null: the Mac left it out. Undefined: its report goes elsewhere. */
+function demand(name: string, fact: boolean | null | undefined, otherwise: ReasonCode): Finding[] {
+  if (fact === undefined) return [{ code: otherwise, detail: 'unknown, since another MDM server manages this Mac' }]
   if (fact === null) return [missing(name)]
   return fact ? [] : [{ code: otherwise }]
 }
 
 const missing = (name: string): Finding => ({ code: 'SECURITYINFO_INCOMPLETE', detail: name })
 
-function judgeSipAgreement({ systemIntegrityProtectionEnabled: reported }: SecurityReport, { device, evidence }: Appraisal): Finding[] {
-  if (reported === null) return [missing('SystemIntegrityProtectionEnabled')]
-  const attested = device?.properties && known(device.properties.sip)
-  const claimed = evidence.session?.claims?.sipEnabled
-  const voices = [reported, ...(attested === undefined ? [] : [attested === 'enabled']), ...(claimed === undefined ? [] : [claimed])]
-  return new Set(voices).size === 1 ? [] : [{ code: 'SIP_CONFLICT' }]
-}
+const negated = (fact: boolean | null): boolean | null => (fact === null ? null : !fact)
 
-/** Apple's two vocabularies for the same three states. */
-const LEVELS = { full: 'full', medium: 'reduced', off: 'permissive' } as const
-
-function judgeBootAgreement({ secureBoot: { level } }: SecurityReport, { device, evidence }: Appraisal): Finding[] {
-  if (level === null) return [missing('SecureBoot.SecureBootLevel')]
-  const attested = device?.properties && known(device.properties.secureBoot)
-  const claimed = evidence.session?.claims?.secureBoot
-  const reported = level === 'not supported' ? level : LEVELS[level]
-  const isContradicted =
-    (attested !== undefined && attested !== reported) || (claimed !== undefined && claimed !== 'unknown' && claimed !== reported)
-  return isContradicted ? [{ code: 'BOOT_CONFLICT', detail: `reported: ${level}` }] : []
-}
-
-function judgeExternalBoot({ secureBoot: { externalBoot } }: SecurityReport, policy: Policy): Finding[] {
+function judgeExternalBoot(report: SecurityReport | undefined, policy: Policy): Finding[] {
   if (policy.allowExternalBoot) return []
-  return demand('SecureBoot.ExternalBootLevel', externalBoot === null ? null : externalBoot !== 'allowed', 'EXTERNAL_BOOT_ALLOWED')
+  const externalBoot = report?.secureBoot.externalBoot
+  return demand('SecureBoot.ExternalBootLevel', externalBoot == null ? externalBoot : externalBoot !== 'allowed', 'EXTERNAL_BOOT_ALLOWED')
 }
 
-function judgeManagement({ management }: SecurityReport, policy: Policy): Finding[] {
-  if (management.isUserEnrollment === null) return [missing('ManagementStatus.IsUserEnrollment')]
-  if (management.isUserEnrollment) return [{ code: 'USER_ENROLLMENT' }]
-  if (!policy.requireApprovedEnrollment || management.enrolledViaDep === true) return []
-  return demand('ManagementStatus.UserApprovedEnrollment', management.userApprovedEnrollment, 'ENROLLMENT_NOT_APPROVED')
+function judgeManagement(report: SecurityReport | undefined, policy: Policy): Finding[] {
+  const management = report?.management
+  // Where nothing is reported, Apple's leaf speaks: it names serial number and UDID of devices only, never of a user's enrollment.
+  if (management?.isUserEnrollment === null) return [missing('ManagementStatus.IsUserEnrollment')]
+  if (management?.isUserEnrollment === true) return [{ code: 'USER_ENROLLMENT' }]
+  const isAutomated = management?.enrolledViaDep
+  const findings = policy.requireAutomatedEnrollment
+    ? demand('ManagementStatus.EnrolledViaDEP', isAutomated, 'ENROLLMENT_NOT_AUTOMATED')
+    : []
+  if (!policy.requireApprovedEnrollment || isAutomated === true) return findings
+  const isApproved = management?.userApprovedEnrollment
+  return [...findings, ...demand('ManagementStatus.UserApprovedEnrollment', isApproved, 'ENROLLMENT_NOT_APPROVED')]
 }

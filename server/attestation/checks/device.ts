@@ -1,14 +1,19 @@
-import { type Appraisal, ageOf, attestedSince } from '../appraisal.ts'
+import { type Appraisal, ageOf } from '../appraisal.ts'
 import type { CheckId, Judged, Source } from '../checks.ts'
-import { HARD_MAX_EVIDENCE_AGE_MS } from '../policy.ts'
+import type { DeviceEvidence, EnrollmentEvidence } from '../evidence.ts'
+import { type EvidenceAge, evidenceAge } from '../evidence-age.ts'
 import { judgeKexts, judgeOs, judgeRequired, judgeSecureBoot, judgeSerial, judgeSip, judgeUdid } from '../posture.ts'
 import type { AttestedProperties } from '../properties.ts'
 import type { Finding } from '../reasons.ts'
+import { findRevoked, isSerialRevoked } from '../revoked.ts'
 import { judgeDomain } from '../trust-domain.ts'
 
 /** Item 1: this very Mac, attested by Apple, in a state that can be trusted, lately. */
 export const deviceChecks = (appraisal: Appraisal): Judged[] => [
   ...standingChecks(appraisal),
+  checkHardware(appraisal),
+  checkRevoked(appraisal),
+  checkReplay(appraisal),
   checkChain(appraisal),
   ...propertyChecks(appraisal),
   checkFreshness(appraisal),
@@ -17,9 +22,9 @@ export const deviceChecks = (appraisal: Appraisal): Judged[] => [
 
 const own = (observedAt?: Date): Source => ({ name: 'This appliance', digest: undefined, observedAt })
 
-function standingChecks({ evidence: { mac, enrollment, anchors }, policy }: Appraisal): Judged[] {
+function standingChecks({ evidence: { mac, enrollment, anchors, revoked }, policy }: Appraisal): Judged[] {
   const standing: Finding[] = []
-  if (mac.isRevoked) standing.push({ code: 'MAC_REVOKED' })
+  if (mac.isRevoked || isSerialRevoked(revoked, mac.serial)) standing.push({ code: 'MAC_REVOKED' })
   if (mac.quarantine !== undefined) standing.push({ code: 'MAC_QUARANTINED', detail: mac.quarantine.reason })
   return [
     {
@@ -32,7 +37,7 @@ function standingChecks({ evidence: { mac, enrollment, anchors }, policy }: Appr
     {
       id: 'enrollment',
       source: own(),
-      findings: enrollment?.isEnrolled === true ? [] : [{ code: 'NOT_ENROLLED' }],
+      findings: judgeEnrollment(enrollment),
       isAbsent: enrollment === undefined,
       good: 'The Mac is enrolled.',
     },
@@ -49,8 +54,43 @@ function standingChecks({ evidence: { mac, enrollment, anchors }, policy }: Appr
   ]
 }
 
+function judgeEnrollment(enrollment: EnrollmentEvidence | undefined): Finding[] {
+  if (enrollment?.isEnrolled !== true) return [{ code: 'NOT_ENROLLED' }]
+  const { supersededBy } = enrollment
+  return supersededBy === undefined ? [] : [{ code: 'ENROLLMENT_SUPERSEDED', detail: `by ${supersededBy}` }]
+}
+
+/** Apple attests Apple silicon alone; an identity over SCEP is what a Mac gets that cannot be attested. */
+function checkHardware({ evidence: { mac, enrollment } }: Appraisal): Judged {
+  const findings: Finding[] = []
+  if (mac.isAppleSilicon === false) findings.push({ code: 'HW_UNSUPPORTED', detail: 'it has no Apple silicon' })
+  if (enrollment?.identityKind === 'scep') findings.push({ code: 'HW_UNSUPPORTED', detail: 'its identity came over SCEP, unattested' })
+  return { id: 'hardware', source: own(), findings, good: 'Nothing speaks against hardware that Apple attests.' }
+}
+
+function checkRevoked(appraisal: Appraisal): Judged {
+  return { id: 'not-revoked', source: own(), findings: findRevoked(appraisal), good: 'No certificate or key of it has been revoked.' }
+}
+
+/** The very same leaf from another Mac: one of the two never had it. The same Mac may repeat its own, as Apple’s cache does. */
+function checkReplay(appraisal: Appraisal): Judged {
+  const { mac, device, channel } = appraisal.evidence
+  const others = [device, channel].flatMap((part) => part?.otherUses ?? []).filter((use) => use.mac !== mac.id)
+  return {
+    id: 'not-replayed',
+    source: deviceSource(appraisal),
+    findings: others.slice(0, 1).map((use) => ({ code: 'REPLAYED', detail: `by enrollment ${use.enrollmentId} of another Mac` })),
+    good: 'No other Mac has sent this attestation.',
+  }
+}
+
+const SOURCES: Record<DeviceEvidence['source'], string> = {
+  device_information: 'Apple, device attestation (DeviceInformation)',
+  acme_reattestation: 'Apple, device attestation (ACME)',
+}
+
 export const deviceSource = ({ evidence }: Appraisal): Source => ({
-  name: 'Apple, device attestation (DeviceInformation)',
+  name: SOURCES[evidence.device?.source ?? 'device_information'],
   digest: evidence.device?.evidenceDigest,
   observedAt: evidence.device?.receivedAt,
 })
@@ -96,28 +136,25 @@ function checkAttested(appraisal: Appraisal, id: CheckId, good: string, judge: (
 
 function checkFreshness(appraisal: Appraisal): Judged {
   const { freshness } = appraisal
-  const good =
-    freshness.state === 'fresh'
-      ? 'It answers the last question asked.'
-      : 'Apple repeated an earlier attestation, which answers an earlier question of ours.'
-  return checkAttested(appraisal, 'freshness', good, () => {
+  const judged = checkAttested(appraisal, 'freshness', 'It answers the last question asked.', () => {
     if (freshness.state === 'absent') return [{ code: 'FRESHNESS_MISSING' }]
     return freshness.state === 'unknown' ? [{ code: 'FRESHNESS_UNKNOWN' }] : []
   })
+  if (freshness.state !== 'cached') return judged
+  const good = 'Apple repeated an earlier attestation, which answers an earlier question of ours about the same key.'
+  return { ...judged, good, notes: ['ATTESTATION_CACHED'], mood: 'info' }
 }
 
 function checkAge(appraisal: Appraisal): Judged {
-  const since = attestedSince(appraisal)
-  const judged = checkAttested(appraisal, 'evidence-age', 'The attestation is young enough.', () => judgeAge(appraisal, since))
-  return { ...judged, source: { ...judged.source, observedAt: since ?? judged.source.observedAt } }
+  const age = evidenceAge(appraisal)
+  const judged = checkAttested(appraisal, 'evidence-age', 'The attestation is young enough.', () => judgeAge(appraisal, age))
+  const dated = { ...judged, source: { ...judged.source, observedAt: age?.since ?? judged.source.observedAt } }
+  if (age?.state !== 'ageing') return dated
+  return { ...dated, good: `The attestation grows old: it counts until ${age.staleAt.toISOString()}, and a new one is due.`, mood: 'info' }
 }
 
-export const maxEvidenceAgeMs = ({ policy }: Appraisal): number => Math.min(policy.maxEvidenceAgeMs, HARD_MAX_EVIDENCE_AGE_MS)
-
-function judgeAge(appraisal: Appraisal, since: Date | undefined): Finding[] {
-  if (since === undefined) return [{ code: 'ATTESTATION_STALE' }]
-  const { ageMs, isAhead } = ageOf(since, appraisal.now)
-  if (isAhead) return [{ code: 'CLOCK_SKEW', detail: 'the attestation’s' }]
-  // At the limit it has expired: `until` is the first moment without trust.
-  return ageMs >= maxEvidenceAgeMs(appraisal) ? [{ code: 'ATTESTATION_STALE' }] : []
+function judgeAge(appraisal: Appraisal, age: EvidenceAge | undefined): Finding[] {
+  if (age === undefined) return [{ code: 'ATTESTATION_STALE' }]
+  if (ageOf(age.since, appraisal.now).isAhead) return [{ code: 'CLOCK_SKEW', detail: 'the attestation’s' }]
+  return age.state === 'stale' ? [{ code: 'ATTESTATION_STALE' }] : []
 }

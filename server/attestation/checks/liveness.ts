@@ -1,6 +1,7 @@
 import { isEqual } from '#protocol/bytes'
 import { CHALLENGE_INTERVAL_MS, CHALLENGE_TIMEOUT_MS } from '#protocol/frames'
 import { type Appraisal, ageOf } from '../appraisal.ts'
+import { bootGraceEnd, bootState } from '../boot.ts'
 import type { Judged, Source } from '../checks.ts'
 import type { SessionEvidence } from '../evidence.ts'
 import type { Finding } from '../reasons.ts'
@@ -30,21 +31,21 @@ function judgeAnswers({ lastAnsweredAt, missed }: SessionEvidence, now: Date): F
 }
 
 function checkBoot(appraisal: Appraisal): Judged {
-  const { session, device } = appraisal.evidence
-  const source = claimsSource(appraisal)
-  const good = 'It is the same boot session as when Apple attested it.'
-  if (session === undefined) return { id: 'boot', source, findings: [{ code: 'NO_SESSION' }], isAbsent: true, good }
-  if (session.claims === undefined) return { id: 'boot', source, findings: [{ code: 'CODE_UNKNOWN' }], isAbsent: true, good }
-  if (device?.bootSession === session.claims.bootSession) return { id: 'boot', source, findings: [], good }
-  const graceEnd = bootGraceEnd(appraisal)
-  if (graceEnd === undefined || appraisal.now >= graceEnd) return { id: 'boot', source, findings: [{ code: 'BOOT_SESSION_CHANGED' }], good }
-  const grace = `The Mac has restarted since it was attested; the policy’s grace ends at ${graceEnd.toISOString()}.`
-  return { id: 'boot', source, findings: [], good: grace, mood: 'info' }
-}
-
-/** The end of the grace after a restart; undefined where the boot state is proven or there is no grace. */
-export function bootGraceEnd({ evidence: { session, device }, policy }: Appraisal): Date | undefined {
-  if (session?.claims === undefined || device?.bootSession === session.claims.bootSession) return undefined
-  if (policy.bootGap.mode === 'refuse' || session.bootSince === undefined) return undefined
-  return new Date(session.bootSince.getTime() + policy.bootGap.graceMs)
+  const boot = bootState(appraisal)
+  const judged = { id: 'boot' as const, source: claimsSource(appraisal), good: 'It is the same boot session as when Apple attested it.' }
+  switch (boot.state) {
+    case 'proven':
+      return { ...judged, findings: [] }
+    case 'unknown':
+      return { ...judged, findings: [{ code: boot.code }], isAbsent: true }
+    case 'unproven': {
+      const end = bootGraceEnd(appraisal)
+      if (end === undefined) return { ...judged, findings: [{ code: boot.code }] }
+      const what = boot.code === 'BOOT_SESSION_CHANGED' ? 'has restarted' : 'was silent, and may have restarted,'
+      const grace = `The Mac ${what} since it was attested; the policy’s grace ends at ${end.toISOString()}.`
+      return { ...judged, findings: [], notes: [boot.code], good: grace, mood: 'info' }
+    }
+    default:
+      return boot satisfies never
+  }
 }
