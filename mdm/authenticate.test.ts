@@ -71,6 +71,33 @@ describe('a message is refused when only', () => {
     here.advance(181 * 24 * 3600_000)
     expect(await send(idle())).toEqual({ status: 401, code: 'CERT_EXPIRED' })
   })
+  test('the enrollment is one of another MDM server', async () => {
+    const { enrollments } = here.deps
+    const findByIdentity = enrollments.findByIdentity.bind(enrollments)
+    enrollments.findByIdentity = async (hash) => {
+      const bound = await findByIdentity(hash)
+      return bound && { ...bound, enrollment: { ...bound.enrollment, kind: 'external' } }
+    }
+    expect(await send(idle())).toEqual({ status: 401, code: 'EXTERNAL_ENROLLMENT' })
+  })
+  test('the identity was revoked', async () => {
+    const [attested] = here.eventsNamed('onAcmeAttested')
+    await here.mdm.revokeIdentities({ enrollmentId: attested?.enrollmentId ?? '' }, 'lost')
+    expect(await send(idle())).toEqual({ status: 401, code: 'CERT_REVOKED' })
+  })
+  test('TLS was spoken under another certificate, whoever’s it is', async () => {
+    const own = mac.identity()?.certificate as Uint8Array
+    const other = here.mac('C02BBB')
+    await here.enroll(other)
+    expect(await send(idle(), { clientCertificate: own })).toEqual({ status: 200, code: undefined })
+    for (const clientCertificate of [other.identity()?.certificate, new Uint8Array(), here.deps.ca.certificate]) {
+      expect(await send(idle(), { clientCertificate })).toEqual({ status: 401, code: 'CLIENT_CERT_MISMATCH' })
+    }
+  })
+  test('there is a certificate in TLS, and no signature', async () => {
+    const clientCertificate = mac.identity()?.certificate
+    expect(await send(idle(), { headers: {}, clientCertificate })).toEqual({ status: 401, code: 'SIGNATURE_MISSING' })
+  })
   test('the body is no plist', async () => {
     expect(await send(new TextEncoder().encode('{}'))).toEqual({ status: 400, code: 'PLIST_MALFORMED' })
   })
@@ -149,7 +176,7 @@ describe('check-in', () => {
   })
   test('users are declined, and what is not offered says so', async () => {
     expect(await codeOf(mac.checkin({ MessageType: 'UserAuthenticate', UserID: 'u' }))).toEqual([410, 'USERS_NOT_MANAGED'])
-    expect((await mac.checkin({ MessageType: 'SetBootstrapToken', BootstrapToken: Uint8Array.of(1) })).status).toBe(403)
+
     expect((await mac.checkin({ MessageType: 'DeclarativeManagement', Endpoint: 'tokens' })).status).toBe(404)
     expect((await mac.checkin({ MessageType: 'GetToken', TokenServiceType: 'com.apple.maid' })).status).toBe(404)
     const token = await mac.checkin({ MessageType: 'GetBootstrapToken' })

@@ -1,15 +1,21 @@
 import { handleAcme } from './acme/handle-acme.ts'
+import { handleAutomatedEnroll } from './ade/handle-automated-enroll.ts'
 import { randomUuid } from './bytes.ts'
 import { handleCheckin } from './checkin/handle-checkin.ts'
 import type { RepliesInHand } from './connect/context.ts'
 import { handleConnect } from './connect/handle-connect.ts'
+import { exportExternal } from './enrollment/export-external.ts'
+import { type QueueDeps, reattest, removeReattestation, renewIdentity } from './enrollment/further-identity.ts'
 import { handleEnroll } from './enrollment/handle-enroll.ts'
 import { invite } from './enrollment/invite.ts'
+import { issueProfileFor } from './enrollment/issue-profile.ts'
+import { inTurn } from './in-turn.ts'
 import { plistDict } from './plist/value.ts'
 import { writePlistBytes } from './plist/write-plist.ts'
-import type { Command, Mdm, MdmDeps, RawReply, RawRequest } from './ports.ts'
-import { createWakeSoon, wake } from './push/wake.ts'
+import type { Command, EnqueueOptions, Mdm, MdmDeps, RawReply, RawRequest, Reply } from './ports.ts'
+import { createWakeSoon, urgencyOf, type WakeSoon, wake } from './push/wake.ts'
 import { refusal } from './refusal.ts'
+import { handleScep } from './scep/handle-scep.ts'
 
 /** Live commands of one Mac. A fleet that wants more of a Mac that does not answer is asking wrongly. */
 const MAX_LIVE_COMMANDS = 64
@@ -18,19 +24,36 @@ const MAX_LIVE_COMMANDS = 64
 export function createMdm(deps: MdmDeps): Mdm {
   const wakeSoon = createWakeSoon(deps)
   const inHand: RepliesInHand = new Map()
-  return {
-    handleEnroll: guarded(deps, (request) => handleEnroll(deps, request)),
-    handleAcme: guarded(deps, (request) => handleAcme(deps, request)),
-    handleCheckin: guarded(deps, (request) => handleCheckin({ deps, wakeSoon }, request)),
-    handleConnect: guarded(deps, (request) => handleConnect({ deps, inHand }, request)),
-    invite: (invitation) => invite(deps, invitation),
+  const oneByOne = inTurn()
+  const queue: QueueDeps = {
+    deps,
     enqueue: (enrollmentId, command, options) => enqueue({ deps, wakeSoon, inHand }, { enrollmentId, command, ...options }),
     cancel: (enrollmentId, which) => {
       const chosen = 'commandUuid' in which ? { id: which.commandUuid } : which
       return deps.commands.cancel(enrollmentId, chosen, deps.clock.now())
     },
-    wake: (enrollmentId) => wake(deps, enrollmentId),
+  }
+  const afterReply = (reply: Reply): Promise<void> => removeReattestation(queue, reply)
+  return {
+    handleAutomatedEnroll: guarded(deps, (request) => handleAutomatedEnroll(deps, request)),
+    handleEnroll: guarded(deps, (request) => handleEnroll(deps, request)),
+    handleAcme: guarded(deps, (request) => handleAcme(deps, request)),
+    handleScep: guarded(deps, (request) => handleScep(deps, request)),
+    handleCheckin: guarded(deps, (request) => handleCheckin({ deps, wakeSoon }, request)),
+    handleConnect: guarded(deps, (request) => handleConnect({ deps, inHand, afterReply }, request)),
+    invite: (invitation) => invite(deps, invitation),
+    issueProfileFor: (enrollmentId) => issueProfileFor(deps, enrollmentId),
+    exportExternal: (invitation) => exportExternal(deps, invitation),
+    enqueue: queue.enqueue,
+    cancel: queue.cancel,
+    wake: (enrollmentId) => wake(deps, enrollmentId, 'command'),
     end: (enrollmentId) => deps.enrollments.end(enrollmentId, deps.clock.now()),
+    reattest: (enrollmentId, wish) => oneByOne(enrollmentId, () => reattest(queue, enrollmentId, wish)),
+    renewIdentity: (enrollmentId) => oneByOne(enrollmentId, () => renewIdentity(queue, enrollmentId)),
+    revokeIdentities: (which, reason) => {
+      const chosen = 'certificateSha256' in which ? { sha256: which.certificateSha256 } : which
+      return deps.enrollments.revokeIdentities(chosen, { reason, at: deps.clock.now() })
+    },
   }
 }
 
@@ -46,7 +69,7 @@ function guarded(deps: MdmDeps, handle: (request: RawRequest) => Promise<RawRepl
   }
 }
 
-type EnqueueContext = { deps: MdmDeps; wakeSoon: (enrollmentId: string) => void; inHand: RepliesInHand }
+type EnqueueContext = { deps: MdmDeps; wakeSoon: WakeSoon; inHand: RepliesInHand }
 
 /**
  * The command whose reply is being handled right now does not count as a live twin: a listener may ask the same again.
@@ -54,7 +77,7 @@ type EnqueueContext = { deps: MdmDeps; wakeSoon: (enrollmentId: string) => void;
  */
 async function enqueue(
   { deps, wakeSoon, inHand }: EnqueueContext,
-  options: { enrollmentId: string; command: Command; dedupeKey?: string; ttlMs: number },
+  options: EnqueueOptions & { enrollmentId: string; command: Command },
 ): Promise<string> {
   const { enrollmentId, command } = options
   const id = randomUuid(deps.random)
@@ -66,13 +89,14 @@ async function enqueue(
     requestType: command.requestType,
     payload: writePlistBytes(plistDict({ CommandUUID: id, Command: body })),
     dedupeKey: options.dedupeKey,
+    supersedes: options.supersedes,
     except: [...(inHand.get(enrollmentId) ?? [])],
     limit: MAX_LIVE_COMMANDS,
     createdAt: now,
     expiresAt: new Date(now.getTime() + options.ttlMs),
   })
   if (queued.status === 'full' || queued.status === 'ended') throw new CommandRefused(queued.status, enrollmentId)
-  if (!inHand.has(enrollmentId)) wakeSoon(enrollmentId)
+  if (!inHand.has(enrollmentId)) wakeSoon(enrollmentId, options.urgency ?? urgencyOf(command))
   return queued.id
 }
 

@@ -31,6 +31,20 @@ export async function createDeviceCa(options: NewIssuer): Promise<Issuer> {
   })
 }
 
+/** RSA-3072, because SCEP's clients encrypt to it. It issues identities of which nothing is attested, apart from the device CA's. */
+export async function createScepCa(options: NewIssuer): Promise<Issuer> {
+  const algorithm = { name: 'RSASSA-PKCS1-v1_5', modulusLength: 3072, publicExponent: Uint8Array.of(1, 0, 1), hash: 'SHA-256' }
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const uses = KeyUsageFlags.keyCertSign | KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment
+  return selfSigned(keys, {
+    ...options,
+    commonName: `${options.organization} SCEP CA`,
+    years: 20,
+    hash: 'SHA-256',
+    extensions: [new BasicConstraintsExtension(true, 0, true), new KeyUsagesExtension(uses, true)],
+  })
+}
+
 /** Signs the enrollment profiles of one installation, P-256. */
 export async function createProfileSigner(options: NewIssuer): Promise<Issuer> {
   const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify'])
@@ -67,7 +81,7 @@ async function selfSigned(
     name: [{ CN: [options.commonName] }, { O: [options.organization] }],
     notBefore: new Date(options.now.getTime() - 3600_000),
     notAfter: new Date(options.now.getTime() + options.years * YEAR_MS),
-    signingAlgorithm: { name: 'ECDSA', hash: options.hash },
+    signingAlgorithm: { name: keys.privateKey.algorithm.name, hash: options.hash },
     keys,
     extensions: [...options.extensions, await SubjectKeyIdentifierExtension.create(keys.publicKey)],
   })

@@ -1,6 +1,6 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, webcrypto } from 'node:crypto'
-import { createDeviceCa, createProfileSigner, exportPrivateKey, importIssuer } from '../mdm/issuer.ts'
-import type { Issuer } from '../mdm/ports.ts'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, webcrypto } from 'node:crypto'
+import { createDeviceCa, createProfileSigner, createScepCa, exportPrivateKey, importIssuer } from '../mdm/issuer.ts'
+import type { Issuer, RsaIssuer } from '../mdm/ports.ts'
 import type { Clock } from './clock.ts'
 import type { SecretBox } from './secrets.ts'
 import { appendAudit } from './store/audit.ts'
@@ -12,13 +12,17 @@ export type InstallationKeys = {
   /** Issues the Macs' MDM identities. */
   deviceCa: Issuer
   profileSigner: Issuer
+  /** RSA; made when SCEP is first switched on. Undefined: it is off. */
+  scep: RsaIssuer | undefined
   /** Ed25519; signs the log. Published as log-key.pub. */
   logKeyPublicPem: string
+  /** Its private half. */
+  logKey: KeyObject
   /** Signs the console's session cookies. */
   sessionSecret: string
 }
 
-type Deps = { store: Store; secrets: SecretBox; clock: Clock; organization: string }
+type Deps = { store: Store; secrets: SecretBox; clock: Clock; organization: string; offersScep?: boolean }
 
 export async function loadInstallationKeys(deps: Deps): Promise<InstallationKeys> {
   await rewrapStaleKeys(deps)
@@ -30,6 +34,8 @@ export async function loadInstallationKeys(deps: Deps): Promise<InstallationKeys
   return {
     deviceCa: await loadIssuer(deps, 'device-ca', { create: createDeviceCa, curve: 'P-384' }),
     profileSigner: await loadIssuer(deps, 'profile-signer', { create: createProfileSigner, curve: 'P-256' }),
+    scep: deps.offersScep === true ? await loadScepCa(deps) : undefined,
+    logKey: createPrivateKey({ key: Buffer.from(log.secret), format: 'der', type: 'pkcs8' }),
     logKeyPublicPem: createPublicKey(createPrivateKey({ key: Buffer.from(log.secret), format: 'der', type: 'pkcs8' }))
       .export({ format: 'pem', type: 'spki' })
       .toString(),
@@ -69,6 +75,15 @@ async function loadIssuer(
   })
   if (key.public === null) throw new TypeError(`the key ${name} was stored without its certificate`)
   return importIssuer({ certificate: key.public, pkcs8: key.secret, curve: kind.curve })
+}
+
+async function loadScepCa(deps: Deps): Promise<RsaIssuer> {
+  const key = await loadOrMake(deps, 'scep-ca', async () => {
+    const issuer = await createScepCa({ organization: deps.organization, now: deps.clock.now() })
+    return { secret: await exportPrivateKey(issuer), public: issuer.certificate }
+  })
+  if (key.public === null) throw new TypeError('the key scep-ca was stored without its certificate')
+  return { certificate: key.public, privateKey: createPrivateKey({ key: Buffer.from(key.secret), format: 'der', type: 'pkcs8' }) }
 }
 
 function makeLogKey(): Key {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newId } from '#protocol/ids'
+import type { VerifyAttestation } from '../mdm/ports.ts'
 import { encodeCbor } from '../test/software-mac/mac/cbor.ts'
 import { type TestDatabase, testDatabase } from '../test/support/postgres.ts'
 import { acmeChain, ago, HOUR_MS, SERIAL, TOKEN } from '../test/support/trust-evidence.ts'
@@ -19,8 +20,11 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 
 const attObj = encodeCbor({ fmt: 'apple', attStmt: { x5c: acmeChain() } })
-const verify = (change: Partial<{ attObj: Uint8Array; token: string; enrollmentId: string }> = {}, allowEvaluation = true) =>
-  acmeVerifier({ store: database.store, clock, anchors, allowEvaluation })({ attObj, token: TOKEN, enrollmentId: 'enr_1', ...change })
+const verify = (change: Partial<Parameters<VerifyAttestation>[0]> = {}, allowEvaluation = true) =>
+  acmeVerifier({ store: database.store, clock, anchors, allowEvaluation })({
+    ...{ attObj, token: TOKEN, enrollmentId: 'enr_1', purpose: 'enrollment' },
+    ...change,
+  })
 
 test('an attestation for the invited Mac and this token gives its key and its digest', async () => {
   const verdict = await verify()

@@ -73,6 +73,8 @@ describe('a signed request is refused when only', () => {
     ['its url is another', { url: `${PUBLIC_URL}/acme/new-account` }, 'unauthorized'],
     ['its account is unknown', { kid: url('account/unknown') }, 'accountDoesNotExist'],
     ['its kid is of another server', { kid: 'https://elsewhere.example/acme/account/1' }, 'accountDoesNotExist'],
+    ['its nonce is no word, and would fail a query', { nonce: 'AAAA\0' }, 'malformed'],
+    ['its account is no word, and would fail a query', { kid: url('account/\0') }, 'accountDoesNotExist'],
     ['it has an extension that we do not know', { crit: ['x'], x: 1 }, 'malformed'],
     ['its algorithm is not offered', { alg: 'HS256' }, 'badSignatureAlgorithm'],
     ['it has no algorithm', { alg: 'none' }, 'badSignatureAlgorithm'],
@@ -124,6 +126,27 @@ describe('a signed request is refused when only', () => {
     await stranger.register()
     expect((await here.client.post(placed.headers.location ?? '', '')).status).toBe(200)
     expect((await stranger.post(placed.headers.location ?? '', '')).status).toBe(404)
+  })
+
+  test('its signature is spelled in another way, with the same bytes', async () => {
+    const { mdm } = await open()
+    let isSpelledOtherwise = false
+    // 64 bytes leave four bits of the last letter unused.
+    const otherwise = (body: Uint8Array): Uint8Array =>
+      new TextEncoder().encode(new TextDecoder().decode(body).replace(/[AQgw]"}$/, (end) => `${'BRhx'['AQgw'.indexOf(end[0] ?? '')]}"}`))
+    const listening: typeof mdm = {
+      ...mdm,
+      handleAcme: (request) => mdm.handleAcme(isSpelledOtherwise ? { ...request, body: otherwise(request.body) } : request),
+    }
+    const client = await createAcmeClient(listening, PUBLIC_URL)
+    expect((await client.register()).status).toBe(201)
+    isSpelledOtherwise = true
+    expect(await client.post(client.accountUrl(), '')).toMatchObject({
+      status: 400,
+      json: { detail: expect.stringContaining('base64url in its one form') },
+    })
+    isSpelledOtherwise = false
+    expect((await client.post(client.accountUrl(), '')).status).toBe(200)
   })
 
   test('its body is too large or no flattened JWS', async () => {
@@ -206,7 +229,9 @@ describe('the challenge', () => {
     const { spki, challenge, answer } = await attested(here)
     expect(answer.json.status).toBe('valid')
     expect(challenge.token).toMatch(/^[\w-]{43}$/)
-    expect(seen).toEqual([{ attObj: new Uint8Array(spki), token: challenge.token, enrollmentId: here.profile.commonName }])
+    expect(seen).toEqual([
+      { attObj: new Uint8Array(spki), token: challenge.token, enrollmentId: here.profile.commonName, purpose: 'enrollment' },
+    ])
     // A lost reply: the second answer changes nothing.
     expect((await here.client.post(challenge.url, { attObj: 'AAAA' })).json.status).toBe('valid')
     expect(here.eventsNamed('onAcmeAttested')).toHaveLength(1)

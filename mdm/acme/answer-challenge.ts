@@ -1,6 +1,6 @@
 import { fromBase64url, sha256 } from '../bytes.ts'
 import type { AcmeOrder, Enrollment, MdmDeps, RawReply } from '../ports.ts'
-import { openEnrollment } from './new-order.ts'
+import { openClientIdentifier } from './new-order.ts'
 import { readJson } from './open-request.ts'
 import { type AcmeProblem, problemWithReasons } from './problem.ts'
 import { jsonReply } from './reply.ts'
@@ -16,16 +16,17 @@ const MAX_ATTESTATION_BYTES = 32 * 1024
 export async function answerChallenge(deps: MdmDeps, order: AcmeOrder, payload: Uint8Array): Promise<RawReply> {
   const now = deps.clock.now()
   if (payload.length === 0 || statusAt(order, now) !== 'pending') return challengeReply(deps, order, now)
-  const enrollment = await openEnrollment(deps, order.identifier, now)
+  const { enrollment } = await openClientIdentifier(deps, order.identifier, now)
+  const { purpose } = order
   const attObj = readAttestation(readJson(payload, 'the payload'))
   if (attObj === undefined) return refuse(deps, { order, enrollment, reasons: ['NO_ATTESTATION'], attObj, now })
-  const verdict = await deps.verifyAttestation({ attObj, token: order.token, enrollmentId: enrollment.id })
+  const verdict = await deps.verifyAttestation({ attObj, token: order.token, enrollmentId: enrollment.id, purpose })
   if (!verdict.ok) return refuse(deps, { order, enrollment, reasons: verdict.reasons, attObj, now })
   const { id: enrollmentId, macId, serial } = enrollment
   const { spki, evidenceDigest } = verdict
-  await deps.events.onAcmeAttested({ enrollmentId, macId, serial, attObj, token: order.token, spki, evidenceDigest, at: now })
+  await deps.events.onAcmeAttested({ enrollmentId, macId, serial, purpose, attObj, token: order.token, spki, evidenceDigest, at: now })
   const clientIdentifierHash = sha256(order.identifier)
-  const outcome = await deps.acme.attest({ orderId: order.id, enrollmentId, clientIdentifierHash, spki, evidenceDigest, at: now })
+  const outcome = await deps.acme.attest({ orderId: order.id, enrollmentId, purpose, clientIdentifierHash, spki, evidenceDigest, at: now })
   if (outcome === 'reused') return refuse(deps, { order, enrollment, reasons: ['CLIENT_ID_REUSED'], attObj, now })
   return challengeReply(deps, (await deps.acme.findOrder(order.id)) ?? order, now)
 }
@@ -41,7 +42,7 @@ type Refusal = { order: AcmeOrder; enrollment: Enrollment; reasons: string[]; at
 async function refuse(deps: MdmDeps, { order, enrollment, reasons, attObj, now }: Refusal): Promise<never> {
   const { id: enrollmentId, macId, serial } = enrollment
   const problem: AcmeProblem = problemWithReasons('badAttestationStatement', 'the attestation is refused', reasons, order.identifier)
-  await deps.events.onAcmeRefused({ enrollmentId, macId, serial, reasons, attObj, at: now })
+  await deps.events.onAcmeRefused({ enrollmentId, macId, serial, purpose: order.purpose, reasons, attObj, at: now })
   await deps.acme.fail(order.id, problem.document)
   throw problem
 }

@@ -1,7 +1,8 @@
 import { fromBase64url } from '../bytes.ts'
-import type { AcmeOrder, Enrollment, MdmDeps, RawReply } from '../ports.ts'
+import type { AcmeOrder, AcmePurpose, Enrollment, MdmDeps, RawReply } from '../ports.ts'
 import { checkCsr } from './check-csr.ts'
 import { issueIdentity } from './issue-identity.ts'
+import { awaitsIdentity } from './new-order.ts'
 import { readJson } from './open-request.ts'
 import { AcmeProblem } from './problem.ts'
 import { jsonReply } from './reply.ts'
@@ -15,19 +16,23 @@ export async function finalize(deps: MdmDeps, order: AcmeOrder, payload: Uint8Ar
   if (statusAt(order, now) !== 'ready' || order.attestedSpki === undefined) {
     throw new AcmeProblem('orderNotReady', `the order is ${statusAt(order, now)}`)
   }
+  const { purpose, attestedSpki: spki } = order
   const enrollment = await deps.enrollments.find(order.enrollmentId)
-  if (enrollment?.state !== 'profile_issued') throw new AcmeProblem('unauthorized', 'this enrollment has ended')
-  await requireAttestedKey(deps, { enrollment, payload, attestedSpki: order.attestedSpki, now })
+  if (enrollment === undefined || !awaitsIdentity(enrollment, purpose)) {
+    throw new AcmeProblem('unauthorized', 'this enrollment has ended or moved on')
+  }
+  await requireAttestedKey(deps, { enrollment, purpose, payload, attestedSpki: spki, now })
   const { id: enrollmentId, serial } = enrollment
-  const identity = await issueIdentity({ ca: deps.ca, spki: order.attestedSpki, enrollmentId, serial, now, random: deps.random })
-  await deps.acme.issue({ orderId: order.id, enrollmentId, certificate: identity.pem, identitySha256: identity.sha256, at: now })
+  const { pem, ...issued } = await issueIdentity({ ca: deps.ca, spki, enrollmentId, serial, purpose, now, random: deps.random })
+  const identity = purpose === 'reattestation' ? undefined : { ...issued, kind: 'acme' as const }
+  await deps.acme.issue({ orderId: order.id, enrollmentId, purpose, certificate: pem, identity, at: now })
   // Whoever came first has issued: both are shown what stands in the store.
   return orderReply(deps, (await deps.acme.findOrder(order.id)) ?? order, now)
 }
 
 async function requireAttestedKey(
   deps: MdmDeps,
-  options: { enrollment: Enrollment; payload: Uint8Array; attestedSpki: Uint8Array; now: Date },
+  options: { enrollment: Enrollment; purpose: AcmePurpose; payload: Uint8Array; attestedSpki: Uint8Array; now: Date },
 ): Promise<void> {
   const { id: enrollmentId, macId, serial } = options.enrollment
   const { csr } = readJson(options.payload, 'the payload')
@@ -35,7 +40,10 @@ async function requireAttestedKey(
   if (der === undefined) throw new AcmeProblem('badCSR', 'csr is not base64url')
   const fault = await checkCsr({ csr: der, attestedSpki: options.attestedSpki, commonName: enrollmentId })
   if (fault === undefined) return
-  await deps.events.onAcmeRefused({ enrollmentId, macId, serial, reasons: [fault], attObj: undefined, at: options.now })
+  await deps.events.onAcmeRefused({
+    ...{ enrollmentId, macId, serial, purpose: options.purpose, reasons: [fault] },
+    ...{ attObj: undefined, at: options.now },
+  })
   throw new AcmeProblem('badCSR', fault)
 }
 

@@ -1,5 +1,5 @@
 import { randomWord, sha256 } from '../bytes.ts'
-import type { AcmeAccount, Enrollment, MdmDeps, RawReply } from '../ports.ts'
+import type { AcmeAccount, AcmePurpose, ClientIdentifier, Enrollment, MdmDeps, RawReply } from '../ports.ts'
 import { readJson } from './open-request.ts'
 import { AcmeProblem } from './problem.ts'
 import { jsonReply } from './reply.ts'
@@ -16,13 +16,14 @@ const TOKEN_BYTES = 32
 export async function newOrder(deps: MdmDeps, account: AcmeAccount, payload: Uint8Array): Promise<RawReply> {
   const identifier = readIdentifier(readJson(payload, 'the payload'))
   const now = deps.clock.now()
-  const enrollment = await openEnrollment(deps, identifier, now)
+  const { clientIdentifier, enrollment } = await openClientIdentifier(deps, identifier, now)
   const order = await deps.acme.createOrder({
     id: randomWord(deps.random, 16),
     accountId: account.id,
     enrollmentId: enrollment.id,
+    purpose: clientIdentifier.purpose,
     identifier,
-    token: randomWord(deps.random, TOKEN_BYTES),
+    token: clientIdentifier.token ?? randomWord(deps.random, TOKEN_BYTES),
     limit: MAX_ORDERS_PER_IDENTIFIER,
     createdAt: now,
     expiresAt: new Date(now.getTime() + ORDER_TTL_MS),
@@ -46,22 +47,38 @@ function readIdentifier(payload: Record<string, unknown>): string {
   return identifier.value
 }
 
+type Opened = { clientIdentifier: ClientIdentifier; enrollment: Enrollment }
+
 /**
- * The enrollment whose ClientIdentifier this is, while it may still be used. The same answer for unknown, used and expired, and no
- * event: an old profile in somebody's Downloads must not speak about a Mac that has enrolled with it long ago.
+ * A ClientIdentifier with its enrollment, while it may still be used. The same answer for unknown, used and expired, and no event: an
+ * old profile in somebody's Downloads must not speak about a Mac that has enrolled with it long ago. A serial number is never one
+ * (step-ca's way): everybody can read it off the case, so that it would name the Mac that others want to be.
  */
-export async function openEnrollment(deps: MdmDeps, identifier: string, now: Date): Promise<Enrollment> {
-  const enrollment = await deps.enrollments.findByClientIdentifier(sha256(identifier))
-  const fault = enrollment === undefined ? 'unknown' : clientIdentifierFault(enrollment, now)
-  if (enrollment === undefined || fault !== undefined) {
-    deps.log?.warn({ enrollmentId: enrollment?.id, fault }, 'ACME identifier rejected')
+export async function openClientIdentifier(deps: MdmDeps, identifier: string, now: Date): Promise<Opened> {
+  const opened = await deps.enrollments.findByClientIdentifier(sha256(identifier))
+  const fault = opened === undefined ? 'unknown' : clientIdentifierFault(opened, now)
+  if (opened === undefined || fault !== undefined) {
+    deps.log?.warn({ enrollmentId: opened?.enrollment.id, fault }, 'ACME identifier rejected')
     throw new AcmeProblem('rejectedIdentifier', 'this identifier is unknown, used or expired')
   }
-  return enrollment
+  return opened
 }
 
-function clientIdentifierFault(enrollment: Enrollment, now: Date): string | undefined {
-  if (enrollment.clientIdentifierUsedAt !== undefined || enrollment.state !== 'profile_issued') return 'CLIENT_ID_REUSED'
-  const expiresAt = enrollment.clientIdentifierExpiresAt
-  return expiresAt === undefined || expiresAt <= now ? 'CLIENT_ID_EXPIRED' : undefined
+function clientIdentifierFault({ clientIdentifier, enrollment }: Opened, now: Date): string | undefined {
+  if (clientIdentifier.protocol !== 'acme') return 'CLIENT_ID_OF_ANOTHER_PROTOCOL'
+  if (clientIdentifier.usedAt !== undefined || !awaitsIdentity(enrollment, clientIdentifier.purpose)) return 'CLIENT_ID_REUSED'
+  return clientIdentifier.expiresAt <= now ? 'CLIENT_ID_EXPIRED' : undefined
 }
+
+/** Whether an enrollment stands where a certificate of this purpose is the next thing. */
+export function awaitsIdentity(enrollment: Enrollment, purpose: AcmePurpose): boolean {
+  if ((purpose === 'external') !== (enrollment.kind === 'external')) return false
+  return STANDING[purpose] === enrollment.state
+}
+
+const STANDING = {
+  enrollment: 'profile_issued',
+  external: 'profile_issued',
+  renewal: 'enrolled',
+  reattestation: 'enrolled',
+} as const satisfies Record<AcmePurpose, Enrollment['state']>

@@ -7,6 +7,9 @@ import { acmeUrls } from './urls.ts'
 /** An attestation object is about 3 KiB, its JWS about 5. */
 const MAX_ACME_BODY_BYTES = 64 * 1024
 
+/** What we hand out as nonces and ids, and all that is looked up in the store: a database refuses some texts, NUL among them. */
+const OPAQUE_WORD = /^[A-Za-z0-9_-]{1,128}$/
+
 const ALGORITHMS = ['ES256', 'ES384', 'RS256']
 const KEY_MEMBERS: Readonly<Record<string, readonly string[]>> = { EC: ['crv', 'x', 'y'], RSA: ['n', 'e'] }
 
@@ -31,7 +34,8 @@ export async function openWithAccount(deps: MdmDeps, request: RawRequest): Promi
   const { jws, header } = readJws(deps, request)
   if (header.kid === undefined) throw new AcmeProblem('malformed', 'this resource is signed with "kid"')
   const prefix = acmeUrls(deps.publicUrl).account('')
-  const account = header.kid.startsWith(prefix) ? await deps.acme.findAccount(header.kid.slice(prefix.length)) : undefined
+  const id = header.kid.startsWith(prefix) ? header.kid.slice(prefix.length) : ''
+  const account = OPAQUE_WORD.test(id) ? await deps.acme.findAccount(id) : undefined
   if (account === undefined) throw new AcmeProblem('accountDoesNotExist', 'no such account')
   const payload = await verifyJws(jws, account.jwk, header.alg)
   await spendNonce(deps, header.nonce)
@@ -49,6 +53,10 @@ function readJws(deps: MdmDeps, request: RawRequest): { jws: Jws; header: Header
   if (Object.keys(jws).length !== 3 || typeof encoded !== 'string' || typeof payload !== 'string' || typeof signature !== 'string') {
     throw new AcmeProblem('malformed', 'the body must be a flattened JWS: protected, payload, signature')
   }
+  // RFC 4648 §3.5: decoders that pass over odd trailing bits would take one signature in several spellings.
+  if (fromBase64url(payload) === undefined || fromBase64url(signature) === undefined) {
+    throw new AcmeProblem('malformed', 'payload or signature is not base64url in its one form')
+  }
   return { jws: { protected: encoded, payload, signature }, header: readHeader(deps, request, encoded) }
 }
 
@@ -58,6 +66,8 @@ function readHeader(deps: MdmDeps, request: RawRequest, encoded: string): Header
     throw new AcmeProblem('badSignatureAlgorithm', `use one of ${ALGORITHMS.join(', ')}`)
   }
   if (typeof nonce !== 'string') throw new AcmeProblem('badNonce', 'a nonce is required')
+  // RFC 8555 §6.5.2
+  if (!OPAQUE_WORD.test(nonce)) throw new AcmeProblem('malformed', 'the nonce is not base64url')
   if ('crit' in others || 'b64' in others) throw new AcmeProblem('malformed', 'no JWS extension is understood')
   if (typeof url !== 'string' || url !== `${deps.publicUrl}${request.path}`) {
     throw new AcmeProblem('unauthorized', 'the signed url is not the one that was asked')

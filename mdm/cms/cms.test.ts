@@ -92,6 +92,23 @@ describe('a detached signature made by openssl', () => {
   test('is refused with a byte behind it', () => expect(codeOf(Uint8Array.of(...sign('P-384', '-md', 'sha384'), 0))).toBe('CMS_MALFORMED'))
   test('is refused when it is too large', () => expect(codeOf(new Uint8Array(16 * 1024 + 1))).toBe('CMS_MALFORMED'))
 
+  test('is refused where a structure says that it is none, or a plain value that it is one', () => {
+    const signed = sign('P-384', '-md', 'sha384', '-nocerts')
+    // Outer SEQUENCE; content type; [0]; SignedData; version; the SET of digests and what is in it: all before anything is signed.
+    const heads: number[] = []
+    for (let at = 0; heads.length < 8; ) {
+      heads.push(at)
+      const [tag = 0, length = 0] = signed.subarray(at)
+      const header = length < 0x80 ? 2 : 2 + (length & 0x7f)
+      at += (tag & 0x20) !== 0 ? header : header + length
+    }
+    for (const at of heads) {
+      const wrong = Uint8Array.from(signed)
+      wrong[at] = (wrong[at] ?? 0) ^ 0x20
+      expect(codeOf(wrong), `byte ${at}`).toBe('CMS_MALFORMED')
+    }
+  })
+
   test('with any bit flipped it is refused, or still names the same certificate', () => {
     const signed = sign('P-384', '-md', 'sha384')
     const certificate = derOf('P-384')
@@ -147,7 +164,7 @@ describe('a certificate counts as issued', () => {
     const { publicKey } = await newIdentityKey()
     const spki = new Uint8Array(await crypto.subtle.exportKey('spki', publicKey))
     const random = (length: number) => crypto.getRandomValues(new Uint8Array(length))
-    const { pem } = await issueIdentity({ ca, spki, enrollmentId: 'E', serial: 'C02AAA', now: date, random })
+    const { pem } = await issueIdentity({ ca, spki, enrollmentId: 'E', serial: 'C02AAA', purpose: 'enrollment', now: date, random })
     writeFileSync(at('leaf.pem'), pem)
     return new Uint8Array(openssl('x509', '-in', 'leaf.pem', '-outform', 'DER'))
   }

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual, verify, X509Certificate } from 'node:crypt
 import { fromBER, ObjectIdentifier, OctetString } from 'asn1js'
 import { type Attribute, Certificate, ContentInfo, IssuerAndSerialNumber, SignedData, type SignerInfo } from 'pkijs'
 import { sameBytes } from '../bytes.ts'
+import { readSignedData, type SignedDataParts, type SignerParts } from './read-signed-data.ts'
 
 /** A P-384 signature with our one certificate is about 1.3 KiB; RSA-4096 with a chain stays far below this. */
 const MAX_CMS_BYTES = 16 * 1024
@@ -59,33 +60,81 @@ export function verifyDetachedSignature(
   content: Uint8Array,
 ): { ok: true; certificate: Uint8Array } | { ok: false; code: CmsFaultCode; detail: string } {
   try {
-    const signed = parseSignedData(cms)
-    const signer = onlySigner(signed)
-    const certificate = signerCertificate(signed, signer)
-    verifySigner(signer, certificate, content)
+    requireSize(cms)
+    const signed = readSignedData(cms)
+    requireData(signed.contentType, signed.eContentType)
+    if (signed.hasContent) throw new CmsFault('CMS_NOT_DETACHED', 'it carries its own content')
+    const signer = onlyOf(signed.signers)
+    const certificate = certificateOf(signed, signer)
+    verifySigned({ ...signer, certificate, content })
     return { ok: true, certificate }
   } catch (error) {
-    if (error instanceof CmsFault) return { ok: false, code: error.code, detail: error.message }
-    // pkijs throws plain errors for shapes that it does not know.
-    return { ok: false, code: 'CMS_MALFORMED', detail: error instanceof Error ? error.message : 'unreadable' }
+    return faultOf(error)
   }
 }
 
-function parseSignedData(cms: Uint8Array): SignedData {
+export type SignedMessage = { content: Uint8Array; certificate: Uint8Array; attributes: readonly Attribute[] }
+
+/** The same for a message that carries its content (SCEP's), which was signed together with the attributes. Never throws. */
+export function openSignedMessage(cms: Uint8Array): ({ ok: true } & SignedMessage) | CmsRefusal {
+  try {
+    const signed = parseSignedData(cms)
+    // Without any: as SCEP's refusals are.
+    const content = new Uint8Array(signed.encapContentInfo.eContent?.getValue() ?? new ArrayBuffer(0))
+    const signer = onlyOf(signed.signerInfos)
+    if (signer.signedAttrs === undefined) throw new CmsFault('CMS_MALFORMED', 'it carries no signed attributes')
+    const certificate = signerCertificate(signed, signer)
+    verifySigner(signer, certificate, content)
+    return { ok: true, content, certificate, attributes: signer.signedAttrs.attributes }
+  } catch (error) {
+    return faultOf(error)
+  }
+}
+
+type CmsRefusal = { ok: false; code: CmsFaultCode; detail: string }
+
+function faultOf(error: unknown): CmsRefusal {
+  if (error instanceof CmsFault) return { ok: false, code: error.code, detail: error.message }
+  // pkijs throws plain errors for shapes that it does not know.
+  return { ok: false, code: 'CMS_MALFORMED', detail: error instanceof Error ? error.message : 'unreadable' }
+}
+
+function requireSize(cms: Uint8Array): void {
   if (cms.length === 0 || cms.length > MAX_CMS_BYTES) throw new CmsFault('CMS_MALFORMED', `not between 1 and ${MAX_CMS_BYTES} bytes`)
+}
+
+function requireData(contentType: string, eContentType: string): void {
+  if (contentType !== ID_SIGNED_DATA) throw new CmsFault('CMS_MALFORMED', `content type ${contentType}`)
+  if (eContentType !== ID_DATA) throw new CmsFault('CMS_MALFORMED', 'the content is not id-data')
+}
+
+function certificateOf({ certificates }: SignedDataParts, { sid }: SignerParts): Uint8Array {
+  if (certificates.length > MAX_CERTIFICATES) throw new CmsFault('CMS_MALFORMED', `more than ${MAX_CERTIFICATES} certificates`)
+  const matching = certificates.filter((one) =>
+    'issuer' in sid
+      ? sameBytes(one.serialNumber, sid.serialNumber) && sameBytes(one.issuer, sid.issuer)
+      : one.keyIdentifier !== undefined && sameBytes(one.keyIdentifier, sid.keyIdentifier),
+  )
+  const [certificate, ...others] = matching
+  if (certificate === undefined || others.length > 0)
+    throw new CmsFault('CMS_CERTIFICATE_MISSING', 'not exactly one certificate of the signer')
+  return certificate.der.slice()
+}
+
+function parseSignedData(cms: Uint8Array): SignedData {
+  requireSize(cms)
   const parsed = fromBER(new Uint8Array(cms))
   if (parsed.offset !== cms.length) throw new CmsFault('CMS_MALFORMED', 'not one ASN.1 value')
   const info = new ContentInfo({ schema: parsed.result })
   if (info.contentType !== ID_SIGNED_DATA) throw new CmsFault('CMS_MALFORMED', `content type ${info.contentType}`)
   const signed = new SignedData({ schema: info.content })
-  if (signed.encapContentInfo.eContent !== undefined) throw new CmsFault('CMS_NOT_DETACHED', 'it carries its own content')
-  if (signed.encapContentInfo.eContentType !== ID_DATA) throw new CmsFault('CMS_MALFORMED', 'the content is not id-data')
+  requireData(info.contentType, signed.encapContentInfo.eContentType)
   return signed
 }
 
-function onlySigner(signed: SignedData): SignerInfo {
-  const [signer, ...others] = signed.signerInfos
-  if (signer === undefined || others.length > 0) throw new CmsFault('CMS_SIGNER_COUNT', `${signed.signerInfos.length} signers`)
+function onlyOf<Signer>(signers: readonly Signer[]): Signer {
+  const [signer, ...others] = signers
+  if (signer === undefined || others.length > 0) throw new CmsFault('CMS_SIGNER_COUNT', `${signers.length} signers`)
   return signer
 }
 
@@ -118,19 +167,36 @@ function octets(value: unknown): Uint8Array | undefined {
 }
 
 function verifySigner(signer: SignerInfo, certificate: Uint8Array, content: Uint8Array): void {
-  const digest = DIGESTS[signer.digestAlgorithm.algorithmId]
-  const scheme = SIGNATURES[signer.signatureAlgorithm.algorithmId]
+  const { signedAttrs } = signer
+  verifySigned({
+    digestAlgorithm: signer.digestAlgorithm.algorithmId,
+    signatureAlgorithm: signer.signatureAlgorithm.algorithmId,
+    signature: signer.signature.valueBlock.valueHexView,
+    attributes: signedAttrs && { encoded: new Uint8Array(signedAttrs.encodedValue), values: signedAttrs.attributes },
+    certificate,
+    content,
+  })
+}
+
+function verifySigned(signed: SignedPart & { certificate: Uint8Array; content: Uint8Array }): void {
+  const { certificate, content, attributes, signature } = signed
+  const digest = DIGESTS[signed.digestAlgorithm]
+  const scheme = SIGNATURES[signed.signatureAlgorithm]
   if (digest === undefined || scheme === undefined) throw new CmsFault('CMS_ALGORITHM', 'neither SHA-2 nor ECDSA/RSA')
   if (scheme.digest !== 'any' && scheme.digest !== digest) throw new CmsFault('CMS_ALGORITHM', 'two different digests')
   const key = new X509Certificate(certificate).publicKey
   if (key.asymmetricKeyType !== scheme.key || !isKeyAllowed(key.asymmetricKeyType, key.asymmetricKeyDetails)) {
     throw new CmsFault('CMS_ALGORITHM', 'only P-256, P-384 and RSA keys are accepted')
   }
-  const signedBytes = signer.signedAttrs === undefined ? content : attributesOver(signer.signedAttrs, digest, content)
-  const signature = signer.signature.valueBlock.valueHexView
+  const signedBytes = attributes === undefined ? content : attributesOver(attributes, digest, content)
   if (!verify(digest, signedBytes, { key, dsaEncoding: 'der' }, signature)) {
     throw new CmsFault('CMS_SIGNATURE_INVALID', 'the signature is not of this key over these bytes')
   }
+}
+
+/** Of either reader. */
+type SignedPart = Omit<SignerParts, 'sid' | 'attributes'> & {
+  attributes: { encoded: Uint8Array; values: readonly { type: string; values: readonly unknown[] }[] } | undefined
 }
 
 function isKeyAllowed(type: string | undefined, details: { namedCurve?: string; modulusLength?: number } | undefined): boolean {
@@ -140,24 +206,20 @@ function isKeyAllowed(type: string | undefined, details: { namedCurve?: string; 
 }
 
 /** RFC 5652 §5.4: with signed attributes, the signature covers them (as a SET), and messageDigest ties them to the content. */
-function attributesOver(
-  attributes: { attributes: Attribute[]; encodedValue: ArrayBuffer },
-  digest: string,
-  content: Uint8Array,
-): Uint8Array {
-  const type = onlyValue(attributes.attributes, ID_CONTENT_TYPE)
+function attributesOver(attributes: NonNullable<SignedPart['attributes']>, digest: string, content: Uint8Array): Uint8Array {
+  const type = onlyValue(attributes.values, ID_CONTENT_TYPE)
   if (!(type instanceof ObjectIdentifier) || type.valueBlock.toString() !== ID_DATA) {
     throw new CmsFault('CMS_MALFORMED', 'the contentType attribute is not id-data')
   }
-  const stated = octets(onlyValue(attributes.attributes, ID_MESSAGE_DIGEST))
+  const stated = octets(onlyValue(attributes.values, ID_MESSAGE_DIGEST))
   const actual = createHash(digest).update(content).digest()
   if (stated === undefined || stated.length !== actual.length || !timingSafeEqual(stated, actual)) {
     throw new CmsFault('CMS_DIGEST_MISMATCH', 'the content is not what was signed')
   }
-  return new Uint8Array(attributes.encodedValue)
+  return attributes.encoded
 }
 
-function onlyValue(attributes: Attribute[], type: string): unknown {
+function onlyValue(attributes: readonly { type: string; values: readonly unknown[] }[], type: string): unknown {
   const [found, ...others] = attributes.filter((attribute) => attribute.type === type)
   if (found === undefined || others.length > 0 || found.values.length !== 1) {
     throw new CmsFault('CMS_MALFORMED', `not exactly one attribute ${type}`)

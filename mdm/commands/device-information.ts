@@ -21,6 +21,9 @@ const INVENTORY_QUERIES = [
   'LocalHostName',
   'HasBattery',
   'SoftwareUpdateDeviceID',
+  'EACSPreflight',
+  'TimeZone',
+  'MDMOptions',
 ] as const
 
 /** Only what is asked for comes back, and an attestation is worthless without the names that it must agree with. */
@@ -57,6 +60,13 @@ export type DeviceFacts = {
   isAppleSilicon: boolean | undefined
   isSupervised: boolean | undefined
   hasBattery: boolean | undefined
+  localHostName: string | undefined
+  timeZone: string | undefined
+  /** Can “Erase All Content and Settings” run? `success`, or what stands against it. */
+  erasePreflight: string | undefined
+  /** MDMOptions, as far as the Mac states them. */
+  bootstrapTokenAllowed: boolean | undefined
+  promptsForBootstrapToken: boolean | undefined
 }
 
 export type DeviceInformationReply = {
@@ -94,6 +104,7 @@ function readChain(stated: PlistValue): Uint8Array[] | undefined {
 
 function readFacts(responses: PlistDict): DeviceFacts {
   const text = (key: string) => stringAt(responses, key)?.slice(0, 256)
+  const options = dictAt(responses, 'MDMOptions') ?? new Map()
   return {
     serialNumber: text('SerialNumber'),
     provisioningUdid: text('ProvisioningUDID'),
@@ -111,5 +122,10 @@ function readFacts(responses: PlistDict): DeviceFacts {
     isAppleSilicon: booleanAt(responses, 'IsAppleSilicon'),
     isSupervised: booleanAt(responses, 'IsSupervised'),
     hasBattery: booleanAt(responses, 'HasBattery'),
+    localHostName: text('LocalHostName'),
+    timeZone: text('TimeZone'),
+    erasePreflight: text('EACSPreflight'),
+    bootstrapTokenAllowed: booleanAt(options, 'BootstrapTokenAllowed'),
+    promptsForBootstrapToken: booleanAt(options, 'PromptUserToAllowBootstrapTokenForAuthentication'),
   }
 }

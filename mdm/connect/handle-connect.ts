@@ -1,4 +1,5 @@
 import { type Authentic, authenticate } from '../authenticate.ts'
+import { isOfUser } from '../checkin/user-channel.ts'
 import { stringAt } from '../plist/value.ts'
 import { plistReply } from '../plist-reply.ts'
 import type { MdmDeps, RawReply, RawRequest } from '../ports.ts'
@@ -16,7 +17,7 @@ export async function handleConnect(context: ConnectContext, request: RawRequest
   const { enrollment, message, now } = authenticated.value
   if (enrollment.state === 'acme_attested') return refusal(401, 'NOT_AUTHENTICATED')
   // Users have no queue; and before TokenUpdate the device has none either.
-  if (message.has('UserID') || enrollment.state !== 'enrolled') return emptyReply()
+  if (isOfUser(message) || enrollment.state !== 'enrolled') return emptyReply()
   await context.deps.enrollments.touch(enrollment.id, now)
   return answer(context, authenticated.value)
 }
@@ -27,6 +28,8 @@ async function answer(context: ConnectContext, authentic: Authentic): Promise<Ra
   const status = stringAt(message, 'Status')
   switch (status) {
     case 'Idle':
+      // Before the next command is taken: one that is queued from here on asks for a push of its own.
+      await deps.wakes.heard(enrollment.id, now)
       return nextCommand(deps, enrollment.id, 'idle', now)
     case 'NotNow':
       await deps.commands.putOff(enrollment.id, stringAt(message, 'CommandUUID') ?? '')

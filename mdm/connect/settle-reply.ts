@@ -21,6 +21,7 @@ export async function settleReply(context: ConnectContext, authentic: Authentic,
   }
   const errorChain = status === 'Acknowledged' ? [] : readErrorChain(message)
   await tell(context, authentic, { command, status, errorChain })
+  if (command.requestType === 'DeviceConfigured' && status === 'Acknowledged') await deps.enrollments.markConfigured(enrollment.id)
   await deps.commands.settle({
     enrollmentId: enrollment.id,
     id: command.id,
@@ -32,8 +33,8 @@ export async function settleReply(context: ConnectContext, authentic: Authentic,
 }
 
 async function tell(
-  { deps, inHand }: ConnectContext,
-  { enrollment, message, raw, now }: Authentic,
+  { deps, inHand, afterReply }: ConnectContext,
+  { enrollment, message, raw, signature, now }: Authentic,
   { command, status, errorChain }: { command: StoredCommand; status: Reply['status']; errorChain: readonly ErrorChainItem[] },
 ): Promise<void> {
   const { id: enrollmentId, macId, serial } = enrollment
@@ -41,7 +42,7 @@ async function tell(
   inHand.set(enrollmentId, commands.add(command.id))
   try {
     const { requestType } = command
-    await deps.events.onReply({
+    const reply: Reply = {
       enrollmentId,
       macId,
       serial,
@@ -50,9 +51,12 @@ async function tell(
       status,
       plist: message,
       raw,
+      signature,
       errorChain,
       at: now,
-    })
+    }
+    await deps.events.onReply(reply)
+    await afterReply(reply)
   } finally {
     commands.delete(command.id)
     if (commands.size === 0) inHand.delete(enrollmentId)

@@ -10,7 +10,14 @@ export async function invite(deps: MdmDeps, invitation: Parameters<Mdm['invite']
   const code = randomWord(deps.random, LINK_CODE_BYTES)
   const enrollmentId = randomUuid(deps.random)
   const expiresAt = new Date(now.getTime() + (invitation.ttlMs ?? LINK_TTL_MS))
-  const { macId, serial } = invitation
-  await deps.enrollments.create({ id: enrollmentId, macId, serial, linkHash: sha256(code), linkExpiresAt: expiresAt, createdAt: now })
+  const { macId, serial, kind = 'profile', identityKind = 'acme' } = invitation
+  if (identityKind === 'scep' && deps.scep === undefined) throw new ScepNotOffered()
+  const mac = { macId, serial, kind, identityKind }
+  await deps.enrollments.create({ id: enrollmentId, ...mac, linkHash: sha256(code), linkExpiresAt: expiresAt, createdAt: now })
   return { enrollmentId, code, url: `${deps.publicUrl}/enroll/${code}`, expiresAt }
+}
+
+/** An identity by SCEP was asked for, and SCEP is switched off. */
+export class ScepNotOffered extends Error {
+  override readonly name = 'ScepNotOffered'
 }

@@ -1,5 +1,5 @@
 import { PlistFault } from './fault.ts'
-import { checkInteger, isXmlText } from './scalars.ts'
+import { checkInteger, isWritableDate, isXmlText } from './scalars.ts'
 import type { PlistDict, PlistValue } from './value.ts'
 import { MAX_DEPTH } from './xml.ts'
 
@@ -142,8 +142,9 @@ function readReal(reader: Reader, at: number, sizeLog: number): number {
 
 function readDate(reader: Reader, at: number, sizeLog: number): Date {
   if (sizeLog !== 3) throw new PlistFault('bad_date', 'a date is of 8 bytes')
-  const date = new Date((readReal(reader, at, 3) + APPLE_EPOCH_SECONDS) * 1000)
-  if (Number.isNaN(date.getTime())) throw new PlistFault('bad_date', 'beyond the calendar')
+  // Rounded, because most fractions of a second have no double of their own: cut off, a date would move each time it is written and read.
+  const date = new Date(Math.round((readReal(reader, at, 3) + APPLE_EPOCH_SECONDS) * 1000))
+  if (Number.isNaN(date.getTime()) || !isWritableDate(date)) throw new PlistFault('bad_date', 'beyond the calendar')
   return date
 }
 

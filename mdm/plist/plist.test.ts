@@ -155,6 +155,23 @@ describe('binary', () => {
     )
   })
 
+  test.each([0.1, -601_476_040.000_2, 1_753_000_000.123_456])(
+    'a date between two seconds (%d) stays where it is when it is written again',
+    (seconds) => {
+      const file = writeBinaryPlist(new Date(0))
+      new DataView(file.buffer, file.byteOffset).setFloat64(9, seconds)
+      const date = read(file)
+      expect(read(writeBinaryPlist(date))).toEqual(date)
+      expect((date as Date).getTime()).toBe(Math.round((seconds + 978_307_200) * 1000))
+    },
+  )
+
+  test.each([-1e11, 1e12, 1e300, Number.NaN, Number.POSITIVE_INFINITY])('refuses a date that XML cannot hold (%d seconds)', (seconds) => {
+    const file = writeBinaryPlist(new Date(0))
+    new DataView(file.buffer, file.byteOffset).setFloat64(9, seconds)
+    expect(codeOf(file)).toBe('bad_date')
+  })
+
   test('never throws on a damaged file', () => {
     fc.assert(
       fc.property(anyPlist, fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 4 }), (value, changes) => {

@@ -64,6 +64,9 @@ export function parseDate(raw: string): Date {
   return date
 }
 
+/** Both encodings hold the same dates: the years 0 to 9999, which XML writes in four digits. */
+export const isWritableDate = (date: Date): boolean => date.getUTCFullYear() >= 0 && date.getUTCFullYear() <= 9999
+
 /** Base64 with Apple's line breaks and indentation, else canonical: whole groups, right padding, no stray bits. */
 export function parseData(raw: string): Uint8Array {
   const text = raw.replace(/[ \t\r\n]+/g, '')

@@ -1,4 +1,4 @@
-import { checkInteger, isXmlText } from './scalars.ts'
+import { checkInteger, isWritableDate, isXmlText } from './scalars.ts'
 import type { PlistValue } from './value.ts'
 
 const PROLOG =
@@ -40,7 +40,6 @@ function writeReal(value: number): string {
 }
 
 function writeDate(value: Date): string {
-  const text = value.toISOString()
-  if (text.length !== 24) throw new TypeError('a date outside the years 0 to 9999')
-  return `${text.slice(0, 19)}Z`
+  if (!isWritableDate(value)) throw new TypeError('a date outside the years 0 to 9999')
+  return `${value.toISOString().slice(0, 19)}Z`
 }

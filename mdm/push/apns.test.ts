@@ -1,11 +1,19 @@
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
-import { createSecureServer, type Http2SecureServer, type Http2Session, type IncomingHttpHeaders } from 'node:http2'
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } from '@peculiar/x509'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type ApnsCredentials, createApnsSender } from './apns.ts'
+import { type ApnsCredentials, type ApnsOptions, createApnsSender } from './apns.ts'
 import { topicOf } from './topic.ts'
 
 const TOPIC = 'com.apple.mgmt.External.0b5e'
@@ -40,16 +48,30 @@ beforeAll(async () => {
 let server: Http2SecureServer
 let pushed: Pushed[]
 let answer: { status: number; body?: object; headers?: Record<string, string> } | 'silence'
+/** How many streams the server works on at this moment, and did at most. */
+let underWay: number
+let mostUnderWay: number
+let sessions: ServerHttp2Session[]
+/** Called before a push is answered. */
+let before: (stream: ServerHttp2Stream) => Promise<'answer' | 'leave'>
 let credentials: ApnsCredentials
 beforeEach(async () => {
   pushed = []
+  sessions = []
+  underWay = 0
+  mostUnderWay = 0
+  before = async () => 'answer'
   answer = { status: 200, headers: { 'apns-id': 'ID-1' } }
   server = createSecureServer({
     cert: serverPem.certificate,
     key: serverPem.key,
+    // Nobody without a push certificate gets past the handshake.
     requestCert: true,
+    rejectUnauthorized: true,
     ca: [oldPem.certificate, newPem.certificate],
   })
+  server.on('session', (session) => void sessions.push(session))
+  server.on('sessionError', () => undefined)
   server.on('stream', (stream, headers) => {
     let body = ''
     stream.setEncoding('utf8')
@@ -57,7 +79,13 @@ beforeEach(async () => {
       body += chunk
     })
     stream.on('error', () => {})
-    stream.on('end', () => {
+    stream.on('close', () => {
+      underWay--
+    })
+    underWay++
+    mostUnderWay = Math.max(mostUnderWay, underWay)
+    stream.on('end', async () => {
+      if ((await before(stream)) === 'leave' || stream.destroyed) return
       pushed.push({ headers, body, client: clientName(stream.session) })
       if (answer === 'silence') return
       stream.respond({ ':status': answer.status, ...answer.headers })
@@ -77,7 +105,7 @@ function clientName(session: Http2Session | undefined): string {
 }
 
 const message = { token: Uint8Array.of(0xde, 0xad), pushMagic: 'MAGIC', topic: TOPIC }
-const sender = (options: { timeoutMs?: number } = {}) =>
+const sender = (options: ApnsOptions = {}) =>
   createApnsSender(() => credentials, { now: () => new Date('2026-11-02T09:00:00Z'), ...options })
 
 describe('a push', () => {
@@ -109,26 +137,65 @@ describe('a push', () => {
     apns.close()
   })
 
+  const retry = (reason: string, scope: 'mac' | 'all') => ({ status: 'retry', reason, retryAfterMs: undefined, scope })
+  const refused = (httpStatus: number, reason: string, scope: 'mac' | 'all' = 'all') => ({ status: 'refused', httpStatus, reason, scope })
+  const dead = (reason: string) => ({ status: 'unregistered', reason })
+
+  // Apple: "Handling notification responses from APNs", every status and reason of its two tables.
   test.each([
-    [410, { reason: 'Unregistered' }, { status: 'unregistered', reason: 'Unregistered' }],
-    [400, { reason: 'BadDeviceToken' }, { status: 'unregistered', reason: 'BadDeviceToken' }],
-    [400, { reason: 'DeviceTokenNotForTopic' }, { status: 'refused', httpStatus: 400, reason: 'DeviceTokenNotForTopic' }],
-    [403, { reason: 'BadCertificate' }, { status: 'refused', httpStatus: 403, reason: 'BadCertificate' }],
-    [429, { reason: 'TooManyRequests' }, { status: 'retry', reason: 'TooManyRequests', retryAfterMs: undefined }],
-    [503, { reason: 'ServiceUnavailable' }, { status: 'retry', reason: 'ServiceUnavailable', retryAfterMs: undefined }],
-    [500, undefined, { status: 'retry', reason: 'HTTP 500', retryAfterMs: undefined }],
-  ])('answered with %i %o is told apart', async (status, body, result) => {
-    answer = body === undefined ? { status } : { status, body }
+    [400, 'BadCollapseId', refused(400, 'BadCollapseId')],
+    [400, 'BadDeviceToken', dead('BadDeviceToken')],
+    [400, 'BadExpirationDate', refused(400, 'BadExpirationDate')],
+    [400, 'BadMessageId', refused(400, 'BadMessageId')],
+    [400, 'BadPriority', refused(400, 'BadPriority')],
+    [400, 'BadTopic', refused(400, 'BadTopic')],
+    [400, 'DeviceTokenNotForTopic', refused(400, 'DeviceTokenNotForTopic', 'mac')],
+    [400, 'DuplicateHeaders', refused(400, 'DuplicateHeaders')],
+    [400, 'IdleTimeout', retry('IdleTimeout', 'mac')],
+    [400, 'InvalidPushType', refused(400, 'InvalidPushType')],
+    [400, 'MissingDeviceToken', refused(400, 'MissingDeviceToken', 'mac')],
+    [400, 'MissingTopic', refused(400, 'MissingTopic')],
+    [400, 'PayloadEmpty', refused(400, 'PayloadEmpty', 'mac')],
+    [400, 'TopicDisallowed', refused(400, 'TopicDisallowed')],
+    [403, 'BadCertificate', refused(403, 'BadCertificate')],
+    [403, 'BadCertificateEnvironment', refused(403, 'BadCertificateEnvironment')],
+    [403, 'ExpiredProviderToken', refused(403, 'ExpiredProviderToken')],
+    [403, 'Forbidden', refused(403, 'Forbidden')],
+    [403, 'InvalidProviderToken', refused(403, 'InvalidProviderToken')],
+    [403, 'MissingProviderToken', refused(403, 'MissingProviderToken')],
+    [404, 'BadPath', refused(404, 'BadPath')],
+    [405, 'MethodNotAllowed', refused(405, 'MethodNotAllowed')],
+    [410, 'ExpiredToken', dead('ExpiredToken')],
+    [410, 'Unregistered', dead('Unregistered')],
+    [413, 'PayloadTooLarge', refused(413, 'PayloadTooLarge', 'mac')],
+    [429, 'TooManyProviderTokenUpdates', retry('TooManyProviderTokenUpdates', 'all')],
+    [429, 'TooManyRequests', retry('TooManyRequests', 'mac')],
+    [500, 'InternalServerError', retry('InternalServerError', 'all')],
+    [503, 'ServiceUnavailable', retry('ServiceUnavailable', 'all')],
+    [503, 'Shutdown', retry('Shutdown', 'all')],
+    [500, undefined, retry('HTTP 500', 'all')],
+    [418, undefined, refused(418, 'HTTP 418')],
+  ])('answered with %i %s is told apart', async (status, reason, result) => {
+    answer = reason === undefined ? { status } : { status, body: { reason } }
     const apns = sender()
     expect(await apns.send(message)).toEqual(result)
     apns.close()
   })
 
-  test('says when to come back', async () => {
-    answer = { status: 429, headers: { 'retry-after': '30' } }
-    const apns = sender()
-    expect(await apns.send(message)).toMatchObject({ status: 'retry', retryAfterMs: 30_000 })
-    apns.close()
+  test.each([
+    ['30', 30_000],
+    ['Mon, 02 Nov 2026 09:00:45 GMT', 45_000],
+    ['Mon, 02 Nov 2026 08:00:00 GMT', 0],
+    ['999999999', 3600_000],
+    ['soon', undefined],
+    ['', undefined],
+  ])('says when to come back: Retry-After “%s”', async (value, retryAfterMs) => {
+    for (const status of [429, 503]) {
+      answer = { status, headers: { 'retry-after': value } }
+      const apns = sender()
+      expect(await apns.send(message)).toMatchObject({ status: 'retry', retryAfterMs })
+      apns.close()
+    }
   })
 
   test('that nobody answers ends with its time', async () => {
@@ -154,6 +221,139 @@ describe('a push', () => {
     expect(await apns.send(message)).toMatchObject({ status: 'retry' })
     credentials = { ...credentials, url }
     expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    apns.close()
+  })
+})
+
+const soon = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms))
+
+describe('the connection', () => {
+  test('is one for any number of pushes, and no more of them are under way than agreed', async () => {
+    before = async () => soon(5).then(() => 'answer')
+    const apns = sender({ concurrency: 4 })
+    const results = await Promise.all(Array.from({ length: 40 }, () => apns.send(message)))
+    expect(results.every(({ status }) => status === 'delivered')).toBe(true)
+    expect([sessions.length, mostUnderWay, pushed.length]).toEqual([1, 4, 40])
+    apns.close()
+  })
+
+  test('has a bound for those that wait; beyond it the answer is at once “later”', async () => {
+    const apns = sender({ concurrency: 1, maxWaiting: 2 })
+    const results = await Promise.all(Array.from({ length: 5 }, () => apns.send(message)))
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['delivered', 'delivered', 'delivered', 'retry', 'retry'])
+    expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    apns.close()
+  })
+
+  test('is left in peace when Apple says GOAWAY: pushes under way end there, the next goes over another', async () => {
+    const apns = sender()
+    await apns.send(message)
+    let release: (word: 'answer') => void = () => undefined
+    before = () =>
+      new Promise((resolve) => {
+        release = resolve
+      })
+    const last = apns.send(message)
+    await expect.poll(() => underWay).toBe(1)
+    sessions[0]?.goaway(constants.NGHTTP2_NO_ERROR)
+    await soon()
+    release('answer')
+    before = async () => 'answer'
+    expect(await last).toMatchObject({ status: 'delivered' })
+    expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    expect([sessions.length, pushed.length]).toEqual([2, 3])
+    apns.close()
+  })
+
+  test('that Apple leaves without having looked at a push carries that push over the next', async () => {
+    const apns = sender()
+    await apns.send(message)
+    before = async (stream) => {
+      before = async () => 'answer'
+      // The first push had stream 1; this one, 3, lies beyond what the server says it has seen.
+      stream.session?.goaway(constants.NGHTTP2_NO_ERROR, 1)
+      return 'leave'
+    }
+    expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    expect([sessions.length, pushed.length]).toEqual([2, 2])
+    apns.close()
+  })
+
+  test('that Apple refuses a stream on carries it once more, and only once', async () => {
+    let refusals = 1
+    before = async (stream) => {
+      if (refusals-- <= 0) return 'answer'
+      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      return 'leave'
+    }
+    const apns = sender()
+    expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    expect(pushed).toHaveLength(1)
+    refusals = 2
+    expect(await apns.send(message)).toMatchObject({ status: 'retry', scope: 'all' })
+    expect(pushed).toHaveLength(1)
+    apns.close()
+  })
+
+  test('that breaks in the middle of a push is not trusted with it again: it may have gone out', async () => {
+    before = async (stream) => {
+      stream.session?.destroy()
+      return 'leave'
+    }
+    const apns = sender()
+    expect(await apns.send(message)).toMatchObject({ status: 'retry', scope: 'all', isUncertain: true })
+    expect(sessions).toHaveLength(1)
+    apns.close()
+  })
+
+  test('that was never made leaves no doubt: nothing arrived', async () => {
+    credentials = { ...credentials, url: 'https://localhost:1' }
+    const apns = sender()
+    expect(await apns.send(message)).not.toHaveProperty('isUncertain')
+    apns.close()
+  })
+
+  test('that swallows pushes is replaced', async () => {
+    answer = 'silence'
+    const apns = sender({ timeoutMs: 60, backoff: { firstMs: 1, mostMs: 1 } })
+    expect(await apns.send(message)).toMatchObject({ status: 'retry' })
+    answer = { status: 200 }
+    await soon()
+    expect(await apns.send(message)).toMatchObject({ status: 'delivered' })
+    expect(sessions).toHaveLength(2)
+    apns.close()
+  })
+
+  test('that fails puts off the next, longer each time and with jitter, until somebody answers', async () => {
+    const url = credentials.url ?? ''
+    const port = Number(new URL(url).port)
+    await new Promise((resolve) => server.close(resolve))
+    let share = 0.5
+    const apns = sender({ backoff: { firstMs: 40, mostMs: 1000 }, random: () => share })
+    const waits: number[] = []
+    for (let round = 0; round < 3; round++) {
+      expect(await apns.send(message)).toMatchObject({ status: 'retry', scope: 'all' })
+      const told = await apns.send(message)
+      if (told.status !== 'retry' || told.retryAfterMs === undefined) throw new Error('no time to come back was given')
+      waits.push(told.retryAfterMs)
+      await soon(told.retryAfterMs + 5)
+    }
+    expect(waits[0]).toBeLessThanOrEqual(40)
+    expect(waits[1]).toBeGreaterThan(waits[0] as number)
+    expect(waits[2]).toBeGreaterThan(waits[1] as number)
+    share = 0
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+    await expect.poll(() => apns.send(message), { timeout: 3000 }).toMatchObject({ status: 'delivered' })
+    apns.close()
+  })
+
+  test('without the push certificate gets nowhere, and is put off as well', async () => {
+    const stranger = await selfSigned(`${UID}=${TOPIC}, CN=stranger`)
+    credentials = { ...credentials, certificate: stranger.certificate, key: stranger.key }
+    const apns = sender({ backoff: { firstMs: 5000, mostMs: 5000 } })
+    expect(await apns.send(message)).toMatchObject({ status: 'retry', scope: 'all' })
+    expect(await apns.send(message)).toMatchObject({ status: 'retry', reason: expect.stringContaining('waiting') })
+    expect(pushed).toEqual([])
     apns.close()
   })
 })

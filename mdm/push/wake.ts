@@ -1,34 +1,50 @@
-import type { MdmDeps, WakeResult } from '../ports.ts'
+import type { Command, DeliveryResult, MdmDeps, WakeResult, WakeUrgency } from '../ports.ts'
 
-/** Pushes to one Mac. A push says nothing but "come": what the Mac then hears it hears over its own signed channel. */
-export async function wake(deps: MdmDeps, enrollmentId: string): Promise<WakeResult> {
-  const enrollment = await deps.enrollments.find(enrollmentId)
-  if (enrollment?.state !== 'enrolled') return { status: 'no_token' }
-  const { pushToken, pushMagic, topic } = enrollment
-  if (pushToken === undefined || pushMagic === undefined || topic === undefined) return { status: 'no_token' }
-  const result = await deps.push.send({ token: pushToken, pushMagic, topic })
-  if (result.status !== 'delivered') deps.log?.warn({ enrollmentId, result }, 'a push was not delivered')
+type Reachable = { token: Uint8Array; pushMagic: string; topic: string }
+
+/**
+ * One push to one Mac, now. A push says nothing but "come": what the Mac then hears it hears over its own signed channel. Called by
+ * whoever keeps the wishes, at the rate that he keeps.
+ */
+export async function deliver(
+  deps: Pick<MdmDeps, 'enrollments' | 'push' | 'clock' | 'log'>,
+  enrollmentId: string,
+): Promise<DeliveryResult> {
+  const to = await findReachable(deps, enrollmentId)
+  if (to === undefined) return { status: 'no_token' }
+  const result = await deps.push.send(to)
+  if (result.status === 'delivered') return result
+  deps.log?.warn({ enrollmentId, result }, 'a push was not delivered')
+  if (result.status === 'unregistered') {
+    await deps.enrollments.markUnreachable({ id: enrollmentId, token: to.token, at: deps.clock.now() })
+  }
   return result
 }
 
-/** Wakes without waiting; while one push to a Mac is under way, any number of further wishes become one more. */
-export function createWakeSoon(deps: MdmDeps): (enrollmentId: string) => void {
-  const underWay = new Map<string, { again: boolean }>()
-  const run = async (enrollmentId: string): Promise<void> => {
-    const state = { again: true }
-    underWay.set(enrollmentId, state)
-    try {
-      while (state.again) {
-        state.again = false
-        await wake(deps, enrollmentId)
-      }
-    } finally {
-      underWay.delete(enrollmentId)
-    }
+/** Wishes that a Mac be woken. Every push of this library begins here. */
+export async function wake(deps: Pick<MdmDeps, 'enrollments' | 'wakes'>, enrollmentId: string, urgency: WakeUrgency): Promise<WakeResult> {
+  if ((await findReachable(deps, enrollmentId)) === undefined) return { status: 'no_token' }
+  await deps.wakes.want(enrollmentId, urgency)
+  return { status: 'queued' }
+}
+
+export type WakeSoon = (enrollmentId: string, urgency?: WakeUrgency) => void
+
+/** The same without waiting for the wish to be kept; a Mac that misses one is reminded. */
+export function createWakeSoon(deps: Pick<MdmDeps, 'wakes' | 'log'>): WakeSoon {
+  return (enrollmentId, urgency = 'command') => {
+    deps.wakes.want(enrollmentId, urgency).catch((err: unknown) => deps.log?.error({ err, enrollmentId }, 'a wish to wake a Mac was lost'))
   }
-  return (enrollmentId) => {
-    const state = underWay.get(enrollmentId)
-    if (state !== undefined) state.again = true
-    else void run(enrollmentId).catch((error: unknown) => deps.log?.error({ err: error, enrollmentId }, 'a push failed on our side'))
-  }
+}
+
+/** A question with a nonce for Apple: a verdict waits for its answer. */
+export function urgencyOf({ requestType, payload }: Command): WakeUrgency {
+  return requestType === 'DeviceInformation' && payload.has('DeviceAttestationNonce') ? 'attestation' : 'command'
+}
+
+async function findReachable({ enrollments }: Pick<MdmDeps, 'enrollments'>, enrollmentId: string): Promise<Reachable | undefined> {
+  const enrollment = await enrollments.find(enrollmentId)
+  if (enrollment?.state !== 'enrolled' || enrollment.unreachableAt !== undefined) return undefined
+  const { pushToken: token, pushMagic, topic } = enrollment
+  return token === undefined || pushMagic === undefined || topic === undefined ? undefined : { token, pushMagic, topic }
 }

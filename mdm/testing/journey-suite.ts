@@ -3,6 +3,7 @@ import { deviceInformation } from '../commands/device-information.ts'
 import { removeProfile } from '../commands/remove-profile.ts'
 import { securityInfo } from '../commands/security-info.ts'
 import { CommandRefused } from '../create-mdm.ts'
+import { ACCESS_RIGHTS } from '../enrollment/access-rights.ts'
 import { dataAt, plistDict } from '../plist/value.ts'
 import { createTestInstallation, type Ports, type TestInstallation, TOPIC } from './test-installation.ts'
 
@@ -37,7 +38,7 @@ export function describeJourney(name: string, open: () => Promise<PortsUnderTest
         serial: 'C02AAA',
         udid: mac.udid,
         pushMagic: 'magic-C02AAA',
-        accessRights: 5395,
+        accessRights: ACCESS_RIGHTS,
       })
       expect(here.told.map(({ name }) => name)).toEqual(['onProfileIssued', 'onAcmeAttested', 'onAuthenticate', 'onEnrolled'])
       expect(here.eventsNamed('onAuthenticate')[0]).toMatchObject({
@@ -244,6 +245,38 @@ export function describeJourney(name: string, open: () => Promise<PortsUnderTest
       expect((await ports.commands.find(enrollmentId, command))?.state).toBe('cancelled')
       expect(await mac.idle()).toMatchObject({ status: 200, uuid: undefined })
       expect(await here.mdm.wake(enrollmentId)).toEqual({ status: 'no_token' })
+    })
+
+    test('a Mac whose token Apple has given up is not pushed to, until it is heard again', async () => {
+      const [mac, other] = [here.mac('C02AAA'), here.mac('C02BBB')]
+      const enrollmentId = await here.enroll(mac)
+      const otherId = await here.enroll(other)
+      here.apns.answer = { status: 'unregistered', reason: 'Unregistered' }
+      await here.mdm.wake(enrollmentId)
+      expect((await ports.enrollments.find(enrollmentId))?.unreachableAt).toBeInstanceOf(Date)
+      expect((await ports.enrollments.find(otherId))?.unreachableAt).toBeUndefined()
+      expect(await here.mdm.wake(enrollmentId)).toEqual({ status: 'no_token' })
+      expect(here.pushes.length).toBe(1)
+      expect(await here.mdm.wake(otherId)).toEqual({ status: 'queued' })
+      await mac.idle()
+      expect((await ports.enrollments.find(enrollmentId))?.unreachableAt).toBeUndefined()
+      expect(await here.mdm.wake(enrollmentId)).toEqual({ status: 'queued' })
+    })
+
+    test('a new token is pushed to at once, if a command had to wait for it; Apple’s word on the old one no longer counts', async () => {
+      const mac = here.mac('C02AAA')
+      const enrollmentId = await here.enroll(mac)
+      const before = (await ports.enrollments.find(enrollmentId))?.pushToken ?? new Uint8Array()
+      here.apns.answer = { status: 'unregistered', reason: 'BadDeviceToken' }
+      await here.mdm.enqueue(enrollmentId, securityInfo(), live)
+      await expect.poll(async () => (await ports.enrollments.find(enrollmentId))?.unreachableAt).toBeInstanceOf(Date)
+      here.apns.answer = { status: 'delivered', apnsId: undefined }
+      const sent = here.pushes.length
+      await mac.tokenUpdate({ Token: Uint8Array.of(9, 9) })
+      await expect.poll(() => here.pushes.length).toBe(sent + 1)
+      const at = new Date()
+      expect(await ports.enrollments.markUnreachable({ id: enrollmentId, token: before, at })).toBe(false)
+      expect((await ports.enrollments.find(enrollmentId))?.unreachableAt).toBeUndefined()
     })
 
     test('the newest attested enrollment of a Mac displaces the older one', async () => {

@@ -1,14 +1,21 @@
 import { webcrypto } from 'node:crypto'
 import { createMdm } from '../create-mdm.ts'
 import { createDeviceCa, createProfileSigner } from '../issuer.ts'
-import type { Acme, Commands, Enrollments, Issuer, Mdm, MdmDeps, MdmEvents, PushResult } from '../ports.ts'
+import type { Acme, BootstrapTokens, Commands, Declarations, Enrollments, Issuer, Mdm, MdmDeps, MdmEvents, PushResult } from '../ports.ts'
+import { deliver } from '../push/wake.ts'
 import { createTestMac, type TestMac } from './test-mac.ts'
 
 export const PUBLIC_URL = 'https://espalier.example'
 export const TOPIC = 'com.apple.mgmt.External.5e1f'
 const START = new Date('2026-11-02T09:00:00Z')
 
-export type Ports = { enrollments: Enrollments; commands: Commands; acme: Acme }
+export type Ports = {
+  enrollments: Enrollments
+  commands: Commands
+  bootstrapTokens: BootstrapTokens
+  declarations: Declarations
+  acme: Acme
+}
 type EventName = keyof MdmEvents
 export type Told = { [Name in EventName]: { name: Name; event: Parameters<MdmEvents[Name]>[0] } }[EventName]
 
@@ -19,6 +26,8 @@ export type TestInstallation = {
   told: Told[]
   eventsNamed<Name extends EventName>(name: Name): Parameters<MdmEvents[Name]>[0][]
   pushes: { pushMagic: string }[]
+  /** What Apple says to the next pushes. */
+  apns: { answer: PushResult }
   /** Runs inside the listener of that event, after it was noted. */
   on: { [Name in EventName]?: MdmEvents[Name] }
   advance(ms: number): void
@@ -44,6 +53,7 @@ export async function createTestInstallation(
   const told: Told[] = []
   const on: TestInstallation['on'] = {}
   const pushes: { pushMagic: string }[] = []
+  const apns: TestInstallation['apns'] = { answer: { status: 'delivered', apnsId: undefined } }
   const deps: MdmDeps = {
     publicUrl: PUBLIC_URL,
     organization: 'Example AG',
@@ -54,9 +64,11 @@ export async function createTestInstallation(
     push: {
       send: async ({ pushMagic }): Promise<PushResult> => {
         pushes.push({ pushMagic })
-        return { status: 'delivered', apnsId: undefined }
+        return apns.answer
       },
     },
+    // No queue between the wish and the push; the appliance's own is tested where it lives.
+    wakes: { want: async (enrollmentId) => void (await deliver(deps, enrollmentId)), heard: async () => {} },
     ...ports,
     verifyAttestation:
       options.verifyAttestation ?? (async ({ attObj }) => ({ ok: true, spki: attObj, evidenceDigest: new Uint8Array(32) })),
@@ -64,7 +76,7 @@ export async function createTestInstallation(
   }
   const mdm = createMdm(deps)
   const installation: TestInstallation = {
-    ...{ mdm, deps, told, on, pushes },
+    ...{ mdm, deps, told, on, pushes, apns },
     eventsNamed: (name) => told.flatMap((one) => (one.name === name ? [one.event as never] : [])),
     advance: (ms) => {
       now = new Date(now.getTime() + ms)
@@ -94,9 +106,11 @@ function noting(told: Told[], on: TestInstallation['on']): MdmEvents {
     onProfileIssued: note('onProfileIssued'),
     onAcmeAttested: note('onAcmeAttested'),
     onAcmeRefused: note('onAcmeRefused'),
+    onIdentityPromoted: note('onIdentityPromoted'),
     onAuthenticate: note('onAuthenticate'),
     onEnrolled: note('onEnrolled'),
     onCheckOut: note('onCheckOut'),
+    onDeclarativeStatus: note('onDeclarativeStatus'),
     onReply: note('onReply'),
   }
 }

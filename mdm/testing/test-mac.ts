@@ -10,7 +10,7 @@ import type { Mdm, RawReply } from '../ports.ts'
 import { type AcmeClient, createAcmeClient } from './acme-client.ts'
 import { signDetached } from './sign-detached.ts'
 
-type Identity = { certificate: Uint8Array; privateKey: webcrypto.CryptoKey }
+export type Identity = { certificate: Uint8Array; privateKey: webcrypto.CryptoKey }
 /** What the Mac shows for a key of its own and the challenge's token. */
 type Attest = (spki: Uint8Array, token: string) => Uint8Array
 type Place = { mdm: Mdm; publicUrl: string; topic: string; attest?: Attest }
@@ -38,6 +38,15 @@ export function createTestMac({ mdm, publicUrl, topic, attest = spkiAlone }: Pla
     serial,
     udid,
     identity: () => identity,
+    use: (other: Identity) => {
+      identity = other
+    },
+    /** What an ACME payload gives, with nothing changed on this Mac yet. */
+    obtain: async (profile: Profile): Promise<Identity> => {
+      const client = await createAcmeClient(mdm, publicUrl)
+      await client.register()
+      return runAcme(client, { publicUrl, attest }, profile)
+    },
     fetchProfile: async (code: string) => readProfile(await mdm.handleEnroll(get(`/enroll/${code}`))),
     obtainIdentity: async (profile: Profile) => {
       const client = await createAcmeClient(mdm, publicUrl)
@@ -65,19 +74,26 @@ export type Profile = { plist: PlistDict; clientIdentifier: string; commonName: 
 
 /** The signed content, without checking the signature: `openssl cms` does that elsewhere. */
 function readProfile(reply: RawReply): Profile | { status: number } {
-  if (reply.status !== 200) return { status: reply.status }
-  const info = new ContentInfo({ schema: fromBER(new Uint8Array(reply.body)).result })
+  return reply.status === 200 ? readSignedProfile(reply.body) : { status: reply.status }
+}
+
+export function readSignedProfile(bytes: Uint8Array): Profile {
+  const info = new ContentInfo({ schema: fromBER(new Uint8Array(bytes)).result })
   const content = new SignedData({ schema: info.content }).encapContentInfo.eContent as OctetString
-  const parsed = parsePlistDict(new Uint8Array(content.getValue()))
+  return readPlainProfile(new Uint8Array(content.getValue()), bytes)
+}
+
+export function readPlainProfile(plain: Uint8Array, bytes = plain): Profile {
+  const parsed = parsePlistDict(plain)
   if (!parsed.ok) throw new Error(parsed.detail)
   const acme = arrayAt(parsed.value, 'PayloadContent')?.[0]
   if (!(acme instanceof Map)) throw new Error('no ACME payload')
-  const subject = acme.get('Subject') as string[][][]
+  const subject = (acme.get('Subject') ?? []) as string[][][]
   return {
     plist: parsed.value,
     clientIdentifier: stringAt(acme, 'ClientIdentifier') ?? '',
     commonName: subject[0]?.[0]?.[1] ?? '',
-    bytes: reply.body,
+    bytes,
   }
 }
 

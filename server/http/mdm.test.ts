@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify'
 import { afterEach, expect, test } from 'vitest'
-import type { Mdm, RawReply, RawRequest } from '../../mdm/ports.ts'
+import type { RawReply, RawRequest } from '../../mdm/ports.ts'
 import { mdmRoutes } from './mdm.ts'
 
 let app: FastifyInstance | undefined
@@ -13,9 +13,11 @@ async function listen(reply: Partial<RawReply> = {}): Promise<{ url: string; see
     seen.push({ ...request, handler })
     return { status: 200, headers: {}, body: new Uint8Array(), ...reply }
   }
-  const mdm: Pick<Mdm, 'handleEnroll' | 'handleAcme' | 'handleCheckin' | 'handleConnect'> = {
+  const mdm: Parameters<typeof mdmRoutes>[0] = {
     handleEnroll: handle('enroll'),
+    handleAutomatedEnroll: handle('automated'),
     handleAcme: handle('acme'),
+    handleScep: handle('scep'),
     handleCheckin: handle('checkin'),
     handleConnect: handle('connect'),
   }
