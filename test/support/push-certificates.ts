@@ -16,6 +16,8 @@ export type PushPairOptions = {
   notAfter?: Date
   key?: KeyObject
   isCa?: boolean
+  /** Whom to certify, where their private key is not here. */
+  publicKey?: KeyObject
 }
 
 const DAY_MS = 24 * 3600_000
@@ -29,10 +31,17 @@ export function rsaKey(): KeyObject {
 }
 
 /** Who stands in for Apple's push service CA: issues push certificates, each of which a test can make wrong in one way. */
-export function createPushAuthority() {
+export function createPushAuthority(organization = 'Apple Inc.') {
   const signer = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
-  const name = distinguishedName(['CN', 'Test Push Services CA'])
-  const build = (options: { subject: Uint8Array; key: KeyObject; notBefore: Date; notAfter: Date; isCa: boolean }): string =>
+  const name = distinguishedName(['C', 'US'], ['O', organization], ['CN', 'Test Push Services CA'])
+  const build = (options: {
+    subject: Uint8Array
+    key: KeyObject
+    publicKey?: KeyObject
+    notBefore: Date
+    notAfter: Date
+    isCa: boolean
+  }): string =>
     certificatePem(
       buildCertificate({
         serialNumber: BigInt(`0x01${randomBytes(14).toString('hex')}`),
@@ -40,7 +49,7 @@ export function createPushAuthority() {
         subject: options.subject,
         notBefore: options.notBefore,
         notAfter: options.notAfter,
-        spki: new Uint8Array(createPublicKey(options.key).export({ type: 'spki', format: 'der' })),
+        spki: new Uint8Array((options.publicKey ?? createPublicKey(options.key)).export({ type: 'spki', format: 'der' })),
         extensions: [basicConstraints(options.isCa), keyUsage(options.isCa ? 0x06 : 0x80)],
         signer,
         hash: 'sha256',

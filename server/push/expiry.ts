@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
-import type { Clock } from './clock.ts'
-import type { Log } from './log.ts'
+import type { Clock } from '../clock.ts'
+import type { Log } from '../log.ts'
 import type { StoredPush } from './stored-push.ts'
 
 const DAY_MS = 24 * 3600_000

@@ -4,14 +4,14 @@ import type { AddressInfo } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { Registry } from 'prom-client'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createPushCertificates } from '../test/software-mac/apple/push-certificates.ts'
-import { type TestDatabase, testDatabase } from '../test/support/postgres.ts'
-import { createPushAuthority, type PushPairOptions, TOPIC } from '../test/support/push-certificates.ts'
-import { installPushCertificate } from './installed-push-certificate.ts'
-import { createLog } from './log.ts'
-import { readPushCertificate } from './push-certificate.ts'
-import { watchPushExpiry } from './push-expiry.ts'
-import { createSecretBox } from './secrets.ts'
+import { createPushCertificates } from '../../test/software-mac/apple/push-certificates.ts'
+import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { createPushAuthority, type PushPairOptions, TOPIC } from '../../test/support/push-certificates.ts'
+import { createLog } from '../log.ts'
+import { createSecretBox } from '../secrets.ts'
+import { readPushCertificate } from './certificate.ts'
+import { watchPushExpiry } from './expiry.ts'
+import { installPushCertificate } from './installed-certificate.ts'
 import { createStoredPush, type StoredPush } from './stored-push.ts'
 
 const DAY_MS = 24 * 3600_000
@@ -66,7 +66,12 @@ async function install(options: PushPairOptions = {}): Promise<Date> {
 
 describe('pushing with the stored certificate', () => {
   test('is refused, and no Mac may be invited, until one is installed; then both work without a restart', async () => {
-    expect(await push.sender.send(message)).toEqual({ status: 'refused', httpStatus: 0, reason: 'no Apple push certificate is installed' })
+    expect(await push.sender.send(message)).toMatchObject({
+      status: 'refused',
+      httpStatus: 0,
+      reason: 'no Apple push certificate is installed',
+      scope: 'all',
+    })
     await expect(push.requireReady()).rejects.toMatchObject({
       code: 'conflict',
       publicText: expect.stringContaining('espalier push import'),
@@ -111,7 +116,7 @@ describe('pushing with the stored certificate', () => {
   test('stops with the certificate’s last day, and so do invitations', async () => {
     now = await install()
     const reason = `Apple’s push certificate expired on ${now.toISOString().slice(0, 10)}`
-    expect(await push.sender.send(message)).toEqual({ status: 'refused', httpStatus: 0, reason })
+    expect(await push.sender.send(message)).toMatchObject({ status: 'refused', httpStatus: 0, reason })
     await expect(push.requireReady()).rejects.toMatchObject({ code: 'conflict', publicText: expect.stringContaining(reason) })
     expect(clients).toEqual([])
   })

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type TestDatabase, testDatabase } from '../test/support/postgres.ts'
-import { createPushAuthority, OTHER_TOPIC, type PushPairOptions, TOPIC } from '../test/support/push-certificates.ts'
-import { findInstalledPushCertificate, installPushCertificate } from './installed-push-certificate.ts'
-import { type PushCertificate, readPushCertificate } from './push-certificate.ts'
-import { createSecretBox } from './secrets.ts'
-import { insertWrappedKey } from './store/wrapped-keys.ts'
+import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { createPushAuthority, OTHER_TOPIC, type PushPairOptions, TOPIC } from '../../test/support/push-certificates.ts'
+import { createSecretBox } from '../secrets.ts'
+import { insertWrappedKey } from '../store/wrapped-keys.ts'
+import { type PushCertificate, readPushCertificate } from './certificate.ts'
+import { findInstalledPushCertificate, installPushCertificate } from './installed-certificate.ts'
 
 const NOW = new Date('2026-11-02T09:00:00Z')
 const clock = { now: () => NOW }
@@ -39,7 +39,7 @@ describe('installing a push certificate', () => {
   test('keeps its key sealed, and gives both back as they were', async () => {
     const certificate = pair()
     expect(await find()).toBeUndefined()
-    expect(await install(certificate)).toEqual({ replaced: null })
+    expect(await install(certificate)).toEqual({ replaced: null, macsLost: 0 })
     const row = await database.store.wrappedKey.findUniqueOrThrow({ where: { name: 'push' } })
     expect(Buffer.from(row.public ?? []).equals(certificate.certificate)).toBe(true)
     expect(Buffer.from(row.envelope).includes(Buffer.from(certificate.pkcs8).subarray(-64))).toBe(false)
@@ -52,7 +52,7 @@ describe('installing a push certificate', () => {
   test('is in the audit trail, with what it replaced', async () => {
     const [first, renewal] = [pair(), pair({ commonName: 'renewed' })]
     await install(first)
-    expect(await install(renewal)).toEqual({ replaced: first.sha256 })
+    expect(await install(renewal)).toEqual({ replaced: first.sha256, macsLost: 0 })
     const details = (await audited()).map(({ actor, subject, detail }) => ({ actor, subject, detail }))
     const detailOf = ({ topic, sha256, notAfter }: PushCertificate) => ({ topic, sha256, expiresAt: notAfter.toISOString() })
     expect(details).toHaveLength(2)
@@ -92,6 +92,29 @@ describe('installing a push certificate', () => {
       message: expect.stringContaining('1 enrolled Mac answers'),
     })
     await install(pair())
+  })
+
+  test('with another topic is done once somebody confirms the very number of Macs that is lost at that moment', async () => {
+    await install(pair())
+    for (const serial of ['C02AAA', 'C02BBB']) await addMac(serial, 'enrolled', TOPIC)
+    const other = pair({ topic: OTHER_TOPIC })
+    const confirming = (losingMacs: number) =>
+      installPushCertificate({ store: database.store, secrets, clock }, other, { actor: 'user:usr_1', losingMacs })
+    for (const wrong of [0, 1, 3]) await expect(confirming(wrong)).rejects.toMatchObject({ code: 'wrong_confirmation', macsLost: 2 })
+    expect((await find())?.topic).toBe(TOPIC)
+    expect(await confirming(2)).toMatchObject({ macsLost: 2 })
+    expect((await find())?.topic).toBe(OTHER_TOPIC)
+    const changed = await database.store.auditEvent.findMany({ where: { type: 'push-certificate.topic-changed' } })
+    expect(changed).toMatchObject([{ actor: 'user:usr_1', detail: { topic: OTHER_TOPIC, macsLost: 2 } }])
+  })
+
+  test('a confirmation given for nothing loses nothing', async () => {
+    await install(pair())
+    await addMac('C02AAA', 'enrolled', TOPIC)
+    const renewal = pair({ commonName: 'renewed' })
+    expect(await installPushCertificate({ store: database.store, secrets, clock }, renewal, { losingMacs: 1 })).toMatchObject({
+      macsLost: 0,
+    })
   })
 
   test('with another topic replaces it while no Mac is enrolled', async () => {

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createPushAuthority, OTHER_TOPIC, type PushPair, rsaKey, TOPIC } from '../test/support/push-certificates.ts'
-import { type PushCertificate, readPushCertificate } from './push-certificate.ts'
-import { PushCertificateFault } from './push-certificate-fault.ts'
+import { createPushAuthority, OTHER_TOPIC, type PushPair, rsaKey, TOPIC } from '../../test/support/push-certificates.ts'
+import { type PushCertificate, readPushCertificate } from './certificate.ts'
+import { PushCertificateFault } from './certificate-fault.ts'
 
 const NOW = new Date()
 const PASSWORD = 'correct horse'
@@ -123,6 +123,20 @@ describe('a push certificate in PKCS#12', () => {
     expect(() => readPushCertificate(bytes, { now: NOW, password: PASSWORD })).toThrow('openssl pkcs12 -in FILE -out push.pem')
     const pem = openssl('pkcs12', '-in', 'out.p12', '-passin', `pass:${PASSWORD}`, '-passout', `pass:${PASSWORD}`)
     expectGood(readPushCertificate(Buffer.from(pem), { now: NOW, password: PASSWORD }))
+  })
+
+  test.each([
+    ['PKCS#12', 100_001, () => p12(['-iter', '100001'])],
+    [
+      'PEM',
+      2_000_001,
+      () => Buffer.from(openssl('pkcs8', '-topk8', '-v2', 'aes256', '-iter', '2000001', '-in', 'key.pem', '-passout', `pass:${PASSWORD}`)),
+    ],
+  ])('whose password is hashed more often than any program does it (%s, %i rounds) is refused before it is hashed', (_, __, make) => {
+    const bytes = make()
+    const start = performance.now()
+    expect(refusalOf(bytes, { password: PASSWORD })).toBe('malformed unsupported_encryption')
+    expect(performance.now() - start).toBeLessThan(1000)
   })
 
   test('cut short or changed in one byte is refused, or still the same pair', { timeout: 60_000 }, () => {

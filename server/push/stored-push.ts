@@ -1,10 +1,10 @@
-import type { Push, PushResult } from '../mdm/ports.ts'
-import { type ApnsCredentials, createApnsSender } from '../mdm/push/apns.ts'
-import type { Clock } from './clock.ts'
-import { AppError } from './errors.ts'
-import { findInstalledPushCertificate, type InstalledPushCertificate } from './installed-push-certificate.ts'
-import type { SecretBox } from './secrets.ts'
-import type { Store } from './store/client.ts'
+import type { Push, PushResult } from '../../mdm/ports.ts'
+import { type ApnsCredentials, createApnsSender } from '../../mdm/push/apns.ts'
+import type { Clock } from '../clock.ts'
+import { AppError } from '../errors.ts'
+import type { SecretBox } from '../secrets.ts'
+import type { Store } from '../store/client.ts'
+import { findInstalledPushCertificate, type InstalledPushCertificate } from './installed-certificate.ts'
 
 /** How production pushes: with the certificate that is installed at that moment, whoever installed it and whenever. */
 export type StoredPush = {
@@ -17,20 +17,24 @@ export type StoredPush = {
 /** A renewal is in use after this long at the latest. A certificate that is not there yet is looked for each time. */
 const MAX_AGE_MS = 3_000
 
-/** `connect` is where a test stands in for Apple; nothing configures it. */
+/** The address is where a test stands in for Apple; nothing configures it. */
 export function createStoredPush(
   deps: { store: Store; secrets: SecretBox; clock: Clock },
-  connect: Pick<ApnsCredentials, 'url' | 'ca'> = {},
+  connect: Pick<ApnsCredentials, 'url' | 'ca'> & { concurrency?: number } = {},
 ): StoredPush {
   const current = remembering(() => findInstalledPushCertificate(deps), deps.clock)
-  const apns = createApnsSender(async () => {
-    const installed = await current()
-    if (installed === undefined) throw new Error(NOT_INSTALLED)
-    return { ...connect, certificate: installed.certificatePem, key: installed.keyPem }
-  })
+  const { concurrency, ...where } = connect
+  const apns = createApnsSender(
+    async () => {
+      const installed = await current()
+      if (installed === undefined) throw new Error(NOT_INSTALLED)
+      return { ...where, certificate: installed.certificatePem, key: installed.keyPem }
+    },
+    { ...(concurrency !== undefined && { concurrency }) },
+  )
   const send = async (message: Parameters<Push['send']>[0]): Promise<PushResult> => {
     const obstacle = obstacleOf(await current(), deps.clock.now())
-    return obstacle === undefined ? apns.send(message) : { status: 'refused', httpStatus: 0, reason: obstacle }
+    return obstacle === undefined ? apns.send(message) : { status: 'refused', httpStatus: 0, reason: obstacle, scope: 'all' }
   }
   const requireReady = async (): Promise<void> => {
     const obstacle = obstacleOf(await current(), deps.clock.now())

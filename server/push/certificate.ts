@@ -1,7 +1,7 @@
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto'
-import { topicOf } from '../mdm/push/topic.ts'
-import { PushCertificateFault } from './push-certificate-fault.ts'
-import { openKeyFile } from './push-certificate-file.ts'
+import { topicOf } from '../../mdm/push/topic.ts'
+import { PushCertificateFault } from './certificate-fault.ts'
+import { openKeyFile } from './certificate-file.ts'
 
 /** An MDM push certificate that may be installed: judged fit at a moment, with its key. */
 export type PushCertificate = {
@@ -17,22 +17,26 @@ export type PushCertificate = {
   pkcs8: Uint8Array
 }
 
+export type ReadOptions = { now: Date; password?: string | undefined; requestKey?: KeyObject | undefined; strictIssuer?: boolean }
+
 const MIN_RSA_BITS = 2048
 
 /**
  * Reads and judges Apple's MDM push certificate from PEM or PKCS#12: one certificate that is named for a topic, the RSA key that
  * belongs to it, valid now. Certificates of its issuers beside it are left out. Throws a PushCertificateFault.
  *
- * Who issued it is not judged: a certificate that Apple did not issue reaches no Mac, since Apple's push service refuses it.
+ * A file without a key is joined with `requestKey`, the key of the request that is under way.
+ *
+ * Who issued it is judged with `strictIssuer` alone, and by name: it spares an administrator a mistake. What Apple did not issue
+ * reaches no Mac in any case, since Apple's push service refuses it.
  */
-export function readPushCertificate(bytes: Uint8Array, options: { now: Date; password?: string | undefined }): PushCertificate {
+export function readPushCertificate(bytes: Uint8Array, options: ReadOptions): PushCertificate {
   const { certificates, keys } = openKeyFile(bytes, options.password)
   if (certificates.length === 0) throw new PushCertificateFault('certificate_missing')
   const certificate = choosePushCertificate(certificates)
   const described = describePushCertificate(certificate)
-  const [key, ...otherKeys] = keys
-  if (key === undefined) throw new PushCertificateFault('private_key_missing')
-  if (otherKeys.length > 0) throw new PushCertificateFault('several_private_keys')
+  if (options.strictIssuer === true) checkIssuer(certificate)
+  const key = chooseKey(certificate, keys, options.requestKey)
   checkKey(certificate, key)
   checkValidity(described, options.now)
   return {
@@ -57,6 +61,21 @@ function choosePushCertificate(certificates: X509Certificate[]): X509Certificate
   if (chosen === undefined) throw new PushCertificateFault('no_topic')
   if (others.length > 0) throw new PushCertificateFault('several_topics')
   return chosen
+}
+
+function chooseKey(certificate: X509Certificate, keys: KeyObject[], requestKey: KeyObject | undefined): KeyObject {
+  const [key, ...others] = keys
+  if (others.length > 0) throw new PushCertificateFault('several_private_keys')
+  if (key !== undefined) return key
+  if (requestKey === undefined) throw new PushCertificateFault('private_key_missing')
+  if (!certificate.checkPrivateKey(requestKey)) throw new PushCertificateFault('not_for_request')
+  return requestKey
+}
+
+/** Apple’s push certificates name an authority of “Apple Inc.” as their issuer (CN “Apple Application Integration 2 Certification Authority”). */
+function checkIssuer(certificate: X509Certificate): void {
+  const { O: organization } = (certificate.toLegacyObject().issuer ?? {}) as { O?: string }
+  if (organization !== 'Apple Inc.') throw new PushCertificateFault('issuer_not_apple')
 }
 
 function checkKey(certificate: X509Certificate, key: KeyObject): void {
