@@ -8,6 +8,8 @@ import { LoadingRows } from '../components/states.tsx'
 import { roleName } from '../role-name.ts'
 import { signOut } from '../sign-in-client.ts'
 import { useSession } from '../use-session.ts'
+import { ChangePassword } from './change-password.tsx'
+import { SecondFactor } from './second-factor.tsx'
 import { Sessions } from './sessions.tsx'
 
 export function AccountPage() {
@@ -25,6 +27,8 @@ export function AccountPage() {
           <CardHeader title="You" />
           {session === undefined ? <LoadingRows rows={3} label="Loading your account" /> : <You session={session} />}
         </Card>
+        <ChangePassword />
+        <SecondFactor />
         <Sessions />
       </div>
     </div>

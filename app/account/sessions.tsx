@@ -14,10 +14,17 @@ type Session = Answers['session']['listMySessions'][number]
 /** Where this person is signed in; each can be ended from here. */
 export function Sessions() {
   const [ending, setEnding] = useState<Session | undefined>()
+  const [isEndingOthers, setIsEndingOthers] = useState(false)
   const sessions = useQuery({ queryKey: ['sessions'], queryFn: () => api.session.listMySessions.query() })
   return (
     <Card className="overflow-hidden">
-      <CardHeader title="Sessions" note="end after 12 hours without use" />
+      <CardHeader title="Sessions" note="end after 12 hours without use, and after 7 days in any case">
+        {(sessions.data?.length ?? 0) > 1 && (
+          <Button size="sm" onClick={() => setIsEndingOthers(true)}>
+            End all others
+          </Button>
+        )}
+      </CardHeader>
       {sessions.data !== undefined ? (
         <ul className="divide-y divide-line">
           {sessions.data.map((session) => (
@@ -44,6 +51,7 @@ export function Sessions() {
       ) : (
         <LoadingRows rows={2} label="Loading your sessions" />
       )}
+      {isEndingOthers && <EndOthers count={(sessions.data?.length ?? 1) - 1} onClose={() => setIsEndingOthers(false)} />}
       {ending !== undefined && <EndSession session={ending} onClose={() => setEnding(undefined)} />}
     </Card>
   )
@@ -71,6 +79,30 @@ function EndSession({ session, onClose }: { session: Session; onClose: () => voi
       <p>
         {describeUserAgent(session.userAgent)} at {session.ip} is signed out at its next request. API keys and Macs are not affected.
       </p>
+    </Confirm>
+  )
+}
+
+function EndOthers({ count, onClose }: { count: number; onClose: () => void }) {
+  const queries = useQueryClient()
+  const end = useMutation({
+    mutationFn: () => api.session.endOtherSessions.mutate(),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ['sessions'] })
+      onClose()
+    },
+  })
+  return (
+    <Confirm
+      isOpen
+      onOpenChange={(isOpen) => !isOpen && onClose()}
+      title="End all your other sessions?"
+      action={count === 1 ? 'End the other session' : `End ${count} sessions`}
+      isBusy={end.isPending}
+      error={end.error}
+      onConfirm={() => end.mutate()}
+    >
+      <p>You stay signed in here, and are signed out everywhere else at the next request. API keys and Macs are not affected.</p>
     </Confirm>
   )
 }

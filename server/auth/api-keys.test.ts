@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { NO_REVOCATIONS } from '../../test/support/no-revocations.ts'
 import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
 import { createUser, disableUser } from '../store/users.ts'
 import { createApiKeyCache } from './api-key-cache.ts'
@@ -17,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => database.drop())
 beforeEach(() => {
   now = new Date('2026-05-01T12:00:00Z')
-  deps = { store: database.store, clock: { now: () => now }, cache: createApiKeyCache() }
+  deps = { store: database.store, clock: { now: () => now }, cache: createApiKeyCache(), revocations: NO_REVOCATIONS }
 })
 
 async function someone(role: Role) {
@@ -131,4 +132,34 @@ describe('who may make and revoke keys', () => {
       ['api-key.revoked', `user:${security.id}`],
     ])
   })
+})
+
+test('a revocation joins the list in its own transaction, and is undone with it', async () => {
+  const owner = await someone('owner')
+  const created = await createApiKey(deps, { owner, name: 'listed', scopes: ['inference'], expiresAt: null })
+  const told: string[] = []
+  const revocations = {
+    append: async (_: unknown, { apiKeyId }: { apiKeyId: string }) => void told.push(apiKeyId),
+    publish: async () => void told.push('published'),
+  }
+  const failing = { append: () => Promise.reject(new Error('no list')), publish: async () => undefined }
+  await refusal(revokeApiKey({ ...deps, revocations: failing }, { id: created.id, by: owner })).toThrow('no list')
+  expect((await database.store.apiKey.findUniqueOrThrow({ where: { id: created.id } })).revokedAt).toBeNull()
+  await revokeApiKey({ ...deps, revocations }, { id: created.id, by: owner })
+  expect(told).toEqual([created.id, 'published'])
+})
+
+test('somebody makes 500 keys a day at most, so that nobody fills the list of revoked ones', async () => {
+  const owner = await someone('operator')
+  const wish = { owner, name: 'k', scopes: ['inference'], expiresAt: null } as const
+  await database.store.apiKey.createMany({
+    data: Array.from({ length: 500 }, (_, index) => ({
+      ...{ id: `key_many${index}`, userId: owner.id, name: 'k', prefix: 'esp_', scopes: [], createdAt: now },
+      hash: new TextEncoder().encode(`many ${index}`),
+    })),
+  })
+  await refusal(createApiKey(deps, wish)).toMatchObject({ code: 'too_many_requests' })
+  await createApiKey(deps, { ...wish, owner: await someone('operator') })
+  now = new Date(now.getTime() + 24 * 3600_000)
+  await createApiKey(deps, wish)
 })

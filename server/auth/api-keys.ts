@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import {
   type ApiKeyOwner,
   type ApiKeyRow,
+  countApiKeysSince,
   findApiKey,
   findApiKeyByHash,
   insertApiKey,
@@ -12,22 +13,34 @@ import {
   touchApiKey,
 } from '../store/api-keys.ts'
 import { appendAudit } from '../store/audit.ts'
-import type { Store } from '../store/client.ts'
+import type { Db, Store } from '../store/client.ts'
 import type { ApiKeyCache, ApiKeyPrincipal, KnownKey } from './api-key-cache.ts'
 import { hashApiKey, isWellFormedApiKey, newApiKey, shownPrefix } from './api-key-format.ts'
 import { can, grantableScopes, isScope, type Role, type Scope } from './permissions.ts'
 
-export type ApiKeyDeps = { store: Store; clock: Clock; cache: ApiKeyCache }
+export type ApiKeyDeps = {
+  store: Store
+  clock: Clock
+  cache: ApiKeyCache
+  /** The list that a revocation joins, and that wins over a restored backup. */
+  revocations: { append(tx: Db, revoked: { apiKeyId: string }, at: Date): Promise<void>; publish(): Promise<void> }
+}
 
 export type { ApiKeyPrincipal }
 
 /** How often `lastUsedAt` is written at most. */
 const TOUCH_EVERY_MS = 60_000
+/** Each revoked one stands on the list that every Mac holds: nobody fills that by making keys and revoking them. */
+const MAX_KEYS_A_DAY = 500
+const DAY_MS = 24 * 3600_000
 const PLAYGROUND_KEY_LIFE_MS = 15 * 60_000
 const PLAYGROUND_KEY_NAME = 'Playground'
 
 /** Throws `missing_api_key` or `invalid_api_key`; never says which of unknown, expired, revoked or disabled it was. */
-export async function authenticateApiKey(deps: ApiKeyDeps, header: string | undefined): Promise<ApiKeyPrincipal> {
+export async function authenticateApiKey(
+  deps: Pick<ApiKeyDeps, 'store' | 'clock' | 'cache'>,
+  header: string | undefined,
+): Promise<ApiKeyPrincipal> {
   if (header === undefined || header.trim() === '') throw new AppError('missing_api_key')
   const key = /^Bearer +(\S+)$/i.exec(header.trim())?.[1]
   if (key === undefined) throw new AppError('missing_api_key')
@@ -42,7 +55,7 @@ export async function authenticateApiKey(deps: ApiKeyDeps, header: string | unde
   return known.principal
 }
 
-async function look(deps: ApiKeyDeps, hash: Buffer, cacheKey: string, now: Date): Promise<KnownKey> {
+async function look(deps: Pick<ApiKeyDeps, 'store' | 'cache'>, hash: Buffer, cacheKey: string, now: Date): Promise<KnownKey> {
   const generation = deps.cache.generation()
   const found = await findApiKeyByHash(deps.store, hash)
   if (found === undefined || found.key.revokedAt !== null || found.owner.disabledAt !== null) throw new AppError('invalid_api_key')
@@ -63,7 +76,7 @@ function effectiveScopes(scopes: readonly string[], role: Role): ReadonlySet<Sco
 }
 
 /** Never waited for: a known key works while the database is away, and the next use a minute later notes itself. */
-function noteUse(deps: ApiKeyDeps, known: KnownKey, now: Date): void {
+function noteUse(deps: Pick<ApiKeyDeps, 'store'>, known: KnownKey, now: Date): void {
   if (known.lastUsedAt !== null && now.getTime() - known.lastUsedAt.getTime() < TOUCH_EVERY_MS) return
   known.lastUsedAt = now
   void touchApiKey(deps.store, known.principal.keyId, now).catch(() => undefined)
@@ -100,6 +113,11 @@ export async function createApiKey(
   const scopes = [...new Set(wish.scopes)]
   const shown = { id: newId('key'), prefix: shownPrefix(key), name: wish.name, scopes, createdAt, expiresAt: wish.expiresAt }
   await deps.store.$transaction(async (db) => {
+    const made = await countApiKeysSince(db, { userId: wish.owner.id, since: new Date(createdAt.getTime() - DAY_MS) })
+    if (made >= MAX_KEYS_A_DAY) {
+      const text = `You have made ${made} keys within a day. Try again tomorrow.`
+      throw new AppError('too_many_requests', { public: text, retryAfterSeconds: 3600 })
+    }
     await insertApiKey(db, { ...shown, userId: wish.owner.id, hash: hashApiKey(key) })
     const event = { type: 'api-key.created', subject: shown.id, detail: { prefix: shown.prefix, scopes } } as const
     await appendAudit(db, event, { actor: `user:${wish.owner.id}`, at: createdAt })
@@ -125,8 +143,10 @@ export async function revokeApiKey(deps: ApiKeyDeps, revocation: { id: string; b
     if (!(await markApiKeyRevoked(db, found.key.id, at))) return
     const event = { type: 'api-key.revoked', subject: found.key.id, detail: { prefix: found.key.prefix } } as const
     await appendAudit(db, event, { actor: `user:${by.id}`, at })
+    await deps.revocations.append(db, { apiKeyId: found.key.id }, at)
   })
   deps.cache.forgetAll()
+  await deps.revocations.publish()
 }
 
 /** One's own keys; everyone's for those who may read them. */

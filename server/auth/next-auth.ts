@@ -74,11 +74,12 @@ function authOptions(deps: NextAuthDeps, request: FastifyRequest): AuthOptions {
 
 function passwordProvider(deps: NextAuthDeps, request: FastifyRequest) {
   return credentialsProvider({
-    credentials: { email: {}, password: {} },
+    credentials: { email: {}, password: {}, code: {} },
     async authorize(credentials) {
-      const { email, password } = credentials ?? {}
+      const { email, password, code } = credentials ?? {}
       if (typeof email !== 'string' || typeof password !== 'string') return null
-      const attempt = { email, password, ip: request.ip, userAgent: request.headers['user-agent'] ?? '' }
+      const userAgent = request.headers['user-agent'] ?? ''
+      const attempt = { email, password, code: typeof code === 'string' ? code : undefined, ip: request.ip, userAgent }
       try {
         const result = await signIn(deps, attempt)
         return result === undefined ? null : { id: result.userId, sessionId: result.sessionId }

@@ -35,3 +35,8 @@ describe('permissions', () => {
     for (const role of ['root', 'toString', '__proto__', 'constructor']) expect(can(role as Role, 'read the fleet')).toBe(false)
   })
 })
+
+test('an auditor reads alerts and takes none out of others’ sight', () => {
+  expect([can('auditor', 'read alerts'), can('auditor', 'acknowledge alerts')]).toEqual([true, false])
+  expect(can('operator', 'acknowledge alerts')).toBe(true)
+})

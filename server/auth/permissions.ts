@@ -10,7 +10,23 @@ export const PERMISSIONS = [
   'read the fleet',
   'read evidence',
   'invite Macs',
+  'import the inventory',
   'revoke Macs',
+  'release Macs from quarantine',
+  'refresh a Mac’s attestation',
+  'restart, lock or erase Macs',
+  'read the policy',
+  'propose a policy',
+  'approve a policy',
+  'manage agent releases',
+  'read the set-up',
+  'change the set-up',
+  'manage the push certificate',
+  'manage Apple Business',
+  'read people',
+  'manage people',
+  'read alerts',
+  'acknowledge alerts',
   'send inference requests',
   'manage their own API keys',
   'read everyone’s API keys',
@@ -27,14 +43,43 @@ const MAY = {
     'read the fleet',
     'read evidence',
     'revoke Macs',
+    'release Macs from quarantine',
+    'refresh a Mac’s attestation',
+    'read the policy',
+    'propose a policy',
+    'approve a policy',
+    'manage agent releases',
+    'read the set-up',
+    'read people',
+    'read alerts',
+    'acknowledge alerts',
     'send inference requests',
     'manage their own API keys',
     'read everyone’s API keys',
     'revoke everyone’s API keys',
     'read reports',
   ],
-  operator: ['sign in and manage their own sessions', 'read the fleet', 'send inference requests', 'manage their own API keys'],
-  auditor: ['sign in and manage their own sessions', 'read the fleet', 'read evidence', 'read everyone’s API keys', 'read reports'],
+  operator: [
+    'sign in and manage their own sessions',
+    'read the fleet',
+    'refresh a Mac’s attestation',
+    'read the policy',
+    'read alerts',
+    'acknowledge alerts',
+    'send inference requests',
+    'manage their own API keys',
+  ],
+  auditor: [
+    'sign in and manage their own sessions',
+    'read the fleet',
+    'read evidence',
+    'read the policy',
+    'read the set-up',
+    'read people',
+    'read alerts',
+    'read everyone’s API keys',
+    'read reports',
+  ],
   viewer: ['sign in and manage their own sessions', 'read the fleet'],
 } as const satisfies Record<Role, readonly Permission[]>
 
@@ -43,6 +88,22 @@ export function can(role: Role, permission: Permission): boolean {
   const granted: readonly Permission[] | undefined = Object.hasOwn(MAY, role) ? MAY[role] : undefined
   return granted?.includes(permission) ?? false
 }
+
+/**
+ * "Someone of this role may invite, change and disable people who are …": only owners make, change and disable owners, and nobody
+ * gives a role that reaches further than their own.
+ */
+const MAY_MANAGE: Partial<Record<Role, readonly Role[]>> = {
+  owner: ROLES,
+  it_admin: ['it_admin', 'security', 'operator', 'auditor', 'viewer'],
+}
+
+/** The roles that someone of this role may give and take away. */
+export const manageableRoles = (by: Role): Role[] =>
+  can(by, 'manage people') ? ROLES.filter((role) => (Object.hasOwn(MAY_MANAGE, by) ? MAY_MANAGE[by] : [])?.includes(role)) : []
+
+/** "Only owners say which roles need a second factor." */
+export const maySetSecondFactorRules = (by: Role): boolean => by === 'owner'
 
 /** What an API key may be allowed to do, and the permission that its owner must hold for the scope to count. */
 export const SCOPE_NEEDS = {

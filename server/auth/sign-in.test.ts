@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { createSecretBox } from '../secrets.ts'
 import { createUser } from '../store/users.ts'
 import { hashPassword } from './passwords.ts'
-import { createSignInLimits, type SignInLimits, signIn } from './sign-in.ts'
+import { signIn } from './sign-in.ts'
+import { createSignInLimits, type SignInLimits } from './sign-in-limits.ts'
 
 const PASSWORD = 'a long enough password'
+const secrets = createSecretBox('a secret of this test alone, long enough')
 const email = 'admin@example.com'
 let database: TestDatabase
 let limits: SignInLimits
@@ -22,7 +25,7 @@ beforeEach(() => {
 async function attempt(ip: string, password: string, as = email): Promise<'in' | 'wrong' | 'limited'> {
   const clock = { now: () => new Date(now) }
   try {
-    const result = await signIn({ store: database.store, clock, limits }, { email: as, password, ip, userAgent: 'test' })
+    const result = await signIn({ store: database.store, clock, limits, secrets }, { email: as, password, ip, userAgent: 'test' })
     return result === undefined ? 'wrong' : 'in'
   } catch (error) {
     expect(error).toMatchObject({ code: 'too_many_requests' })

@@ -1,10 +1,18 @@
 import { initTRPC, TRPCError } from '@trpc/server'
 import { ZodError } from 'zod'
 import { can, type Permission } from '../auth/permissions.ts'
+import { hasSteppedUp } from '../auth/step-up.ts'
 import { AppError, toAppError } from '../errors.ts'
 import type { Context } from './context.ts'
 
-export type Meta = { permission: Permission }
+export type Meta = {
+  /** Whoever is signed in and may do this may call it. Absent where something else is needed instead: see `openTo`. */
+  permission?: Permission
+  /** Nobody needs to be signed in; who may call it then, in words. */
+  openTo?: string
+  /** A dangerous action: the session must have proved within the last minutes that its person is at the keyboard. */
+  stepUp?: boolean
+}
 
 const t = initTRPC
   .context<Context>()
@@ -27,25 +35,34 @@ const t = initTRPC
     },
   })
 
+/** What somebody may still do who has to set up a second factor first. */
+const OWN_ACCOUNT = 'sign in and manage their own sessions' satisfies Permission
+
 export const router = t.router
 export const createCaller = t.createCallerFactory
 
 /**
- * The only way to make a procedure. It names its permission; without one nobody may call it. `ctx.signedIn` is certain afterwards.
+ * The way to make a procedure. It names its permission; without one nobody may call it. `ctx.signedIn` is certain afterwards.
+ * With `stepUp` whoever has not given the password lately is told `step_up_required`; the console asks for it and tries once more.
  */
-export const allowedTo = (permission: Permission) => gated.meta({ permission })
+export const allowedTo = (permission: Permission, { stepUp = false } = {}) => gated.meta({ permission, stepUp })
 
-const gated = t.procedure
-  .use(({ ctx, meta, next }) => {
-    if (ctx.signedIn === undefined) throw asTrpcError(new AppError('not_signed_in'))
-    if (meta?.permission === undefined || !can(ctx.signedIn.user.role, meta.permission)) throw asTrpcError(new AppError('forbidden'))
-    return next({ ctx: { ...ctx, signedIn: ctx.signedIn } })
-  })
-  .use(async ({ next }) => {
-    const result = await next()
-    if (!result.ok && result.error.cause instanceof AppError) throw asTrpcError(result.error.cause)
-    return result
-  })
+/** For those who cannot be signed in yet; the words say what they bring instead. */
+export const openTo = (whom: string) => open.meta({ openTo: whom })
+
+const open = t.procedure.use(async ({ next }) => {
+  const result = await next()
+  if (!result.ok && result.error.cause instanceof AppError) throw asTrpcError(result.error.cause)
+  return result
+})
+
+const gated = open.use(({ ctx, meta, next }) => {
+  if (ctx.signedIn === undefined) throw asTrpcError(new AppError('not_signed_in'))
+  if (meta?.permission === undefined || !can(ctx.signedIn.user.role, meta.permission)) throw asTrpcError(new AppError('forbidden'))
+  if (ctx.signedIn.lacksSecondFactor && meta.permission !== OWN_ACCOUNT) throw asTrpcError(new AppError('second_factor_required'))
+  if (meta.stepUp === true && !hasSteppedUp(ctx.signedIn, ctx.deps.clock.now())) throw asTrpcError(new AppError('step_up_required'))
+  return next({ ctx: { ...ctx, signedIn: ctx.signedIn } })
+})
 
 const TRPC_CODES: Record<number, TRPCError['code']> = {
   400: 'BAD_REQUEST',

@@ -21,7 +21,7 @@ const Output = z.object({
   expiresAt: z.date().nullable(),
 })
 
-export const createApiKey = allowedTo('manage their own API keys')
+export const createApiKey = allowedTo('manage their own API keys', { stepUp: true })
   .input(Input)
   .output(Output)
   .mutation(({ ctx, input }) => {
