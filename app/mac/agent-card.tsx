@@ -3,12 +3,15 @@ import type { Mac } from '../api.ts'
 import { Card, CardHeader, Fact, Facts } from '../components/card.tsx'
 import { Id } from '../components/copyable.tsx'
 import { Ago } from '../components/time.tsx'
+import { useSession } from '../use-session.ts'
+import { RingChoice } from './ring-choice.tsx'
 
 type Session = NonNullable<Mac['session']>
 
 /** The agent's live session and the models on it. */
 export function AgentCard({ mac }: { mac: Mac }) {
   const { session, agentKey } = mac
+  const mayManageReleases = useSession()?.may.includes('manage agent releases') ?? false
   return (
     <Card>
       <CardHeader title="Agent" note={session === null ? undefined : `version ${session.agentVersion}`} />
@@ -27,6 +30,9 @@ export function AgentCard({ mac }: { mac: Mac }) {
       )}
       <Facts>
         {session !== null && <SessionFacts session={session} />}
+        <Fact term="Releases">
+          <RingChoice mac={mac} mayChange={mayManageReleases} />
+        </Fact>
         <Fact term="Signing key">
           {agentKey === null ? (
             'not proved yet'

@@ -46,6 +46,14 @@ export function EnrollmentCard({ mac }: { mac: Mac }) {
               <Ago at={enrollment.enrolledAt} />
             </Fact>
           )}
+          {enrollment.unreachableAt !== null && (
+            <Fact term="Push">
+              <span className="text-bad">
+                Apple gave its push token up <Ago at={enrollment.unreachableAt} />: it cannot be woken until it speaks by itself. If it was
+                erased, enroll it anew.
+              </span>
+            </Fact>
+          )}
           {enrollment.lastSeenAt !== null && (
             <Fact term="MDM last seen">
               <Ago at={enrollment.lastSeenAt} />

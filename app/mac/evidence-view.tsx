@@ -80,7 +80,7 @@ function DownloadButton({ evidence }: { evidence: Evidence }) {
 
 function Properties({ properties }: { properties: Evidence['properties'] }) {
   return (
-    <div className="overflow-x-auto rounded-md border border-line bg-surface">
+    <ScrollRegion label="What was read from it" className="overflow-x-auto rounded-md border border-line bg-surface">
       <table className="w-full text-left">
         <thead className="text-xs text-ink-3">
           <tr className="border-b border-line">
@@ -99,7 +99,7 @@ function Properties({ properties }: { properties: Evidence['properties'] }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollRegion>
   )
 }
 

@@ -1,6 +1,6 @@
 'use client'
 import { useQuery } from '@tanstack/react-query'
-import { Ban, SearchX } from 'lucide-react'
+import { Ban, SearchX, ShieldCheck } from 'lucide-react'
 import Link from 'next/link'
 import { useState } from 'react'
 import { api, failureOf, type Mac } from '../api.ts'
@@ -11,13 +11,18 @@ import { PageHeader } from '../components/page-header.tsx'
 import { Connection, TrustBadge } from '../components/state-badge.tsx'
 import { EmptyState, FailedState, LoadingRows } from '../components/states.tsx'
 import { useMay } from '../use-session.ts'
+import { ActionsCard } from './actions-card.tsx'
 import { AgentCard } from './agent-card.tsx'
 import { Checks } from './checks.tsx'
+import { CommandsCard } from './commands-card.tsx'
 import { EnrollmentCard } from './enrollment-card.tsx'
 import { Layers } from './layers.tsx'
+import { ReleaseMac } from './release-mac.tsx'
 import { RevokeMac } from './revoke-mac.tsx'
 import { Timeline } from './timeline.tsx'
 import { VerdictCard } from './verdict-card.tsx'
+import { VerdictHistory } from './verdict-history.tsx'
+import { WaiversCard } from './waivers-card.tsx'
 
 const REFRESH_MS = 10_000
 const PARENT = { href: '/macs', title: 'Macs' }
@@ -58,7 +63,9 @@ function NoSuchMac() {
 
 function Contents({ mac }: { mac: Mac }) {
   const [isRevoking, setIsRevoking] = useState(false)
+  const [isReleasing, setIsReleasing] = useState(false)
   const mayRevoke = useMay('revoke Macs') && mac.trust !== 'revoked'
+  const mayRelease = useMay('release Macs from quarantine') && mac.quarantine !== null && mac.trust !== 'revoked'
   return (
     <>
       <PageHeader
@@ -71,6 +78,12 @@ function Contents({ mac }: { mac: Mac }) {
         }
         note={<Subtitle mac={mac} />}
       >
+        {mayRelease && (
+          <Button onClick={() => setIsReleasing(true)}>
+            <ShieldCheck aria-hidden className="size-4" />
+            Release from quarantine
+          </Button>
+        )}
         {mayRevoke && (
           <Button onClick={() => setIsRevoking(true)} className="text-bad">
             <Ban aria-hidden className="size-4" />
@@ -84,13 +97,18 @@ function Contents({ mac }: { mac: Mac }) {
           <Layers verdict={mac.verdict} />
           <Checks verdict={mac.verdict} />
           <Timeline mac={mac.id} />
+          <VerdictHistory mac={mac.id} />
         </div>
         <div className="grid gap-4 md:grid-cols-2 xl:grid-cols-1">
+          <WaiversCard mac={mac} />
           <AgentCard mac={mac} />
           <EnrollmentCard mac={mac} />
+          <ActionsCard mac={mac} />
+          <CommandsCard mac={mac.id} />
         </div>
       </div>
       <RevokeMac mac={mac} isOpen={isRevoking} onOpenChange={setIsRevoking} />
+      <ReleaseMac mac={mac} isOpen={isReleasing} onOpenChange={setIsReleasing} />
     </>
   )
 }

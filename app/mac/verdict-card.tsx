@@ -1,4 +1,5 @@
 import { Wrench } from 'lucide-react'
+import Link from 'next/link'
 import type { ReactNode } from 'react'
 import type { Mac } from '../api.ts'
 import { Card } from '../components/card.tsx'
@@ -63,7 +64,15 @@ function Ground({ verdict }: { verdict: NonNullable<Mac['verdict']> }) {
         </Item>
       )}
       <Item term="Key bound by">{verdict.keyBinding ?? 'nothing yet'}</Item>
-      <Item term="Policy">version {verdict.policyVersion}</Item>
+      <Item term="Policy">
+        {verdict.policyDigest === null ? (
+          `version ${verdict.policyVersion}`
+        ) : (
+          <Link href={`/policy/versions/${verdict.policyVersion}`} className="inline-flex min-h-6 items-center underline">
+            version {verdict.policyVersion}
+          </Link>
+        )}
+      </Item>
       <Item term="Evidence digest">
         {verdict.evidenceDigest === null ? 'none' : <Id value={verdict.evidenceDigest} what="evidence digest" />}
       </Item>

@@ -1,12 +1,12 @@
 'use client'
-import { ArrowDown, ArrowUp } from 'lucide-react'
+import { ArrowDown, ArrowUp, Clock } from 'lucide-react'
 import Link from 'next/link'
 import { useRouter } from 'next/navigation'
 import type { ReactNode } from 'react'
 import type { MacRow } from '../api.ts'
 import { cn } from '../components/cn.ts'
 import { Id } from '../components/copyable.tsx'
-import { Connection, TrustBadge } from '../components/state-badge.tsx'
+import { Connection, StateBadge, TrustBadge } from '../components/state-badge.tsx'
 import { Age, Ago } from '../components/time.tsx'
 import type { ListState } from './use-list-state.ts'
 
@@ -67,7 +67,10 @@ function Row({ mac }: { mac: MacRow }) {
         </div>
       </td>
       <td className="px-4">
-        <TrustBadge trust={mac.trust} />
+        <span className="flex flex-wrap gap-1">
+          <TrustBadge trust={mac.trust} />
+          <WaiverBadge mac={mac} />
+        </span>
         {mac.reason !== null && (
           <div title={mac.reasons.join(', ')} className="mt-0.5 max-w-56 truncate text-xs text-ink-3">
             {mac.reason}
@@ -100,6 +103,17 @@ function Row({ mac }: { mac: MacRow }) {
       </td>
       <td className="px-4 text-right text-ink-2">{mac.lastSeenAt === null ? <None /> : <Ago at={mac.lastSeenAt} />}</td>
     </tr>
+  )
+}
+
+function WaiverBadge({ mac }: { mac: MacRow }) {
+  const inUse = mac.waivers.filter((waiver) => waiver.isInUse)
+  if (inUse.length === 0) return null
+  const why = inUse.map(({ sentence, why: reason }) => `${sentence} ${reason}`).join('\n')
+  return (
+    <span title={why}>
+      <StateBadge tone="warn" icon={Clock} word={inUse.length === 1 ? 'Waiver' : `${inUse.length} waivers`} />
+    </span>
   )
 }
 

@@ -19,6 +19,7 @@ const REFRESH_MS = 10_000
 export function MacsPage() {
   const [state, update] = useListState()
   const mayInvite = useMay('invite Macs')
+  const mayImport = useMay('import the inventory')
   const list = useQuery({
     queryKey: ['macs', state],
     queryFn: () => api.macs.listMacs.query(toQuery(state)),
@@ -28,6 +29,11 @@ export function MacsPage() {
   return (
     <>
       <PageHeader title="Macs" note="Every Mac of the inventory, and whether it may answer requests.">
+        {mayImport && (
+          <Button asChild>
+            <Link href="/macs/import">Import a list</Link>
+          </Button>
+        )}
         {mayInvite && <InviteButton />}
       </PageHeader>
       <Card className="overflow-hidden">

@@ -1,8 +1,10 @@
+import { Clock } from 'lucide-react'
 import Link from 'next/link'
 import type { MacRow, Overview } from '../api.ts'
 import { Card, CardHeader } from '../components/card.tsx'
 import { cn } from '../components/cn.ts'
 import { TRUST } from '../components/state-badge.tsx'
+import { Ago } from '../components/time.tsx'
 
 const SOLID: Record<MacRow['trust'], string> = {
   trusted: 'bg-good-solid',
@@ -39,6 +41,7 @@ export function FleetHealth({ overview, total }: { overview: Overview; total: nu
             )
           })}
         </ul>
+        {overview.waivers.inForce > 0 && <StandingWaivers waivers={overview.waivers} />}
         <dl className="mt-auto grid grid-cols-3 border-t border-line pt-3 pb-1">
           <Figure term="Connected" value={String(overview.connected)} />
           <Figure term="Routable" value={String(overview.routable)} />
@@ -46,6 +49,26 @@ export function FleetHealth({ overview, total }: { overview: Overview; total: nu
         </dl>
       </div>
     </Card>
+  )
+}
+
+function StandingWaivers({ waivers: { inForce, macs, nextEnd } }: { waivers: Overview['waivers'] }) {
+  return (
+    <p className="my-3 flex items-start gap-2 rounded-md bg-warn-soft px-3 py-2 text-warn">
+      <Clock aria-hidden className="mt-0.5 size-4 shrink-0" />
+      <span>
+        <Link href="/policy?tab=waivers" className="underline">
+          {inForce === 1 ? '1 waiver is in force' : `${inForce} waivers are in force`}
+        </Link>
+        , and {macs === 1 ? '1 Mac needs one' : `${macs} Macs need one`}.
+        {nextEnd !== null && (
+          <>
+            {' '}
+            The next ends <Ago at={nextEnd} />.
+          </>
+        )}
+      </span>
+    </p>
   )
 }
 

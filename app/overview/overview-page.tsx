@@ -10,6 +10,7 @@ import { PageHeader } from '../components/page-header.tsx'
 import { EmptyState, FailedState, LoadingRows, Skeleton } from '../components/states.tsx'
 import { FleetHealth } from './fleet-health.tsx'
 import { ServedModels } from './served-models.tsx'
+import { SetupCard } from './setup-card.tsx'
 import { Traffic } from './traffic.tsx'
 
 const REFRESH_MS = 10_000
@@ -19,6 +20,7 @@ export function OverviewPage() {
   return (
     <>
       <PageHeader title="Overview" note={headline(overview.data)} />
+      <SetupCard />
       {overview.data !== undefined ? (
         <Contents overview={overview.data} />
       ) : (

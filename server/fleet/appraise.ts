@@ -1,32 +1,26 @@
-import { X509Certificate } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import { fromHex, hex } from '#protocol/bytes'
 import type { MacId } from '#protocol/ids'
 import { decideTrust, type TrustDecision } from '../attestation/decide-trust.ts'
-import type { SessionEvidence, TrustEvidence } from '../attestation/evidence.ts'
-import { HARD_MAX_EVIDENCE_AGE_MS, type Policy } from '../attestation/policy.ts'
-import type { TrustAnchors } from '../attestation/roots.ts'
-import type { Clock } from '../clock.ts'
-import { findAgentKey } from '../store/agent-keys.ts'
-import { findLatestAttestation, listLatestAttestations, listNonces, type NonceRow } from '../store/attestations.ts'
+import type { TrustEvidence } from '../attestation/evidence.ts'
+import type { Policy } from '../attestation/policy.ts'
 import { appendAudit } from '../store/audit.ts'
-import type { Store } from '../store/client.ts'
-import { type EvidentEnrollment, findEvidentEnrollment, findIdentityOrder, findLivingEnrollment } from '../store/enrollment-lookup.ts'
+import { findLivingEnrollment } from '../store/enrollment-lookup.ts'
 import { appendMacEvent } from '../store/mac-events.ts'
-import { findMac, type MacRow } from '../store/macs.ts'
-import { findLatestSecurityInfo } from '../store/security-infos.ts'
 import { appendVerdict, findLatestVerdict, type VerdictRow } from '../store/verdicts.ts'
-import { chooseAttestation } from './choose-attestation.ts'
-import type { LiveSession, LiveSessions } from './live-sessions.ts'
-import { oneAtATime } from './one-at-a-time.ts'
+import { createAppraisalQueue } from './appraisal-queue.ts'
+import { chooseReattestation, type ReattestationWish } from './choose-reattestation.ts'
+import { type GatherDeps, type Gathered, gatherEvidence, gathered, readRows } from './gather.ts'
+import type { LiveSessions } from './live-sessions.ts'
 import type { SessionControl } from './ports.ts'
+import { quarantine, quarantineReason } from './quarantine.ts'
+import { verdictEvent, waivedCodes } from './verdict-event.ts'
 
-export type AppraiserDeps = {
-  store: Store
-  clock: Clock
-  anchors: TrustAnchors
+export type AppraiserDeps = GatherDeps & {
   policy: () => Policy
-  live: LiveSessions
   sessions: Pick<SessionControl, 'verdictChanged'>
+  /** Apple should be asked about this Mac again, before its grace or its evidence runs out. */
+  reattestation: (wish: ReattestationWish) => Promise<void>
 }
 
 export interface Appraiser {
@@ -39,30 +33,67 @@ export interface Appraiser {
   acmeRefused(mac: MacId, reasons: readonly string[]): Promise<void>
   /** The decision of this moment, stored nowhere. Undefined for a Mac that has not enrolled yet. */
   judge(mac: MacId): Promise<TrustDecision | undefined>
+  /** What enrolled Macs would be under other policies, each in the pool it would be in; stored nowhere. */
+  judgeUnder(macs: readonly MacId[], casesOf: (mac: MacId) => readonly PolicyCase[]): Promise<Map<MacId, TrustDecision[]>>
 }
 
-/** Gathers evidence for the pure decision, and keeps what was decided. Verdicts of one Mac are made one after another. */
+export type PolicyCase = { policy: Policy; pool: string | null }
+
+/** Gathers evidence for the pure decision, and keeps what was decided. Verdicts are made one batch of Macs after another. */
 export function createAppraiser(deps: AppraiserDeps): Appraiser {
-  const inTurn = oneAtATime<MacId>()
+  const queue = createAppraisalQueue({
+    prepare: (macs) => readRows(deps, macs),
+    judge: async (mac, rows) => {
+      const row = rows.get(mac)
+      if (row !== undefined) await appraiseNow(deps, mac, gathered(row, deps))
+    },
+  })
   return {
-    appraise: (mac) => inTurn(mac, () => appraiseNow(deps, mac)),
-    acmeRefused: (mac, reasons) => inTurn(mac, () => refuseUnenrolled(deps, mac, reasons)),
+    appraise: queue.add,
+    acmeRefused: (mac, reasons) => queue.alone(() => refuseUnenrolled(deps, mac, reasons)),
     judge: async (mac) => {
-      const evidence = await gather(deps, mac)
+      const evidence = (await gatherEvidence(deps, [mac])).get(mac)?.evidence
       return evidence?.enrollment?.isEnrolled === true ? decideTrust(evidence, deps.policy(), deps.clock.now()) : undefined
     },
+    judgeUnder: (macs, casesOf) => judgeUnder(deps, macs, casesOf),
   }
 }
 
-async function appraiseNow(deps: AppraiserDeps, mac: MacId): Promise<void> {
-  const evidence = await gather(deps, mac)
-  if (evidence === undefined) return
-  const last = await findLatestVerdict(deps.store, mac)
-  const hasLeft = last !== undefined && (await findLivingEnrollment(deps.store, mac)) === undefined
+async function judgeUnder(deps: AppraiserDeps, macs: readonly MacId[], casesOf: (mac: MacId) => readonly PolicyCase[]) {
+  const decisions = new Map<MacId, TrustDecision[]>()
+  const now = deps.clock.now()
+  for (const [mac, { evidence }] of await gatherEvidence(deps, macs)) {
+    if (evidence.enrollment?.isEnrolled !== true) continue
+    await setImmediate() // signatures are checked here, and requests are answered meanwhile
+    const under = ({ policy, pool }: PolicyCase) => decideTrust({ ...evidence, mac: { ...evidence.mac, pool } }, policy, now)
+    decisions.set(mac, casesOf(mac).map(under))
+  }
+  return decisions
+}
+
+async function appraiseNow(deps: AppraiserDeps, mac: MacId, { evidence, last, releasedAt, hasLeft }: Gathered): Promise<void> {
   if (!hasLeft && !isToBeJudged(evidence, last)) return
-  const decision = decideTrust(evidence, deps.policy(), deps.clock.now())
-  if (isNews(decision, last, deps.policy().version)) await store(deps, mac, decision, evidence)
-  tellSession(deps, mac, decision, evidence)
+  const first = decideTrust(evidence, deps.policy(), deps.clock.now())
+  // A refusal counts at once, whatever becomes of its record; trust counts once it is on record.
+  if (first.trust === 'refused') tellSession(deps, mac, first, evidence)
+  const reason = first.trust === 'refused' ? quarantineReason(first, evidence, releasedAt) : undefined
+  if (reason !== undefined && evidence.mac.quarantine === undefined && !evidence.mac.isRevoked) {
+    await quarantine(deps, mac, reason)
+    evidence.mac.quarantine = { reason, at: deps.clock.now() }
+  }
+  const decision = evidence.mac.quarantine === undefined ? first : decideTrust(evidence, deps.policy(), deps.clock.now())
+  if (isNews(decision, last, deps.policy().version)) await store(deps, { decision, evidence, last })
+  if (decision.trust === 'trusted' || decision !== first) tellSession(deps, mac, decision, evidence)
+  noteProven(deps.live, decision, evidence)
+  const wish = chooseReattestation({ decision, evidence, policy: deps.policy(), now: deps.clock.now() })
+  if (wish !== undefined) await deps.reattestation(wish)
+}
+
+/** Interruptions from before an attestation that stands no longer shorten the next grace. */
+function noteProven(live: LiveSessions, { checks }: TrustDecision, { mac, session }: TrustEvidence): void {
+  const isProven = checks.some((check) => check.id === 'boot' && check.outcome === 'pass')
+  if (!isProven || session?.continuousSince === undefined || (session.earlierInterruptions ?? []).length === 0) return
+  live.attested(mac.id, session.continuousSince)
 }
 
 /** A Mac that is still on its way through enrollment has no verdict; one that was trusted before always gets one. */
@@ -74,11 +105,17 @@ function isNews(decision: TrustDecision, last: VerdictRow | undefined, policyVer
   if (last === undefined || last.trust !== decision.trust || last.policyVersion !== policyVersion) return true
   if (decision.trust === 'refused') return decision.reasons.join() !== last.reasons.join()
   const lastDigest = last.evidenceDigest === null ? null : hex(last.evidenceDigest)
+  if (waivedCodes(decision.checks).join() !== last.waived.join()) return true
   return decision.evidenceDigest !== lastDigest || decision.until.getTime() !== last.until?.getTime()
 }
 
-async function store(deps: AppraiserDeps, mac: MacId, decision: TrustDecision, evidence: TrustEvidence): Promise<void> {
+async function store(
+  deps: AppraiserDeps,
+  { decision, evidence, last }: { decision: TrustDecision; evidence: TrustEvidence; last: VerdictRow | undefined },
+): Promise<void> {
   const at = deps.clock.now()
+  const mac = evidence.mac.id
+  const policyVersion = deps.policy().version
   const { trust, checks, evidenceDigest } = decision
   const reasons = decision.trust === 'refused' ? [...decision.reasons] : []
   await deps.store.$transaction(async (tx) => {
@@ -90,11 +127,12 @@ async function store(deps: AppraiserDeps, mac: MacId, decision: TrustDecision, e
       evidenceDigest: evidenceDigest === null ? null : (fromHex(evidenceDigest) ?? null),
       evidenceAt: evidence.device?.receivedAt ?? null,
       keyBinding: decision.trust === 'trusted' ? decision.keyBinding : null,
-      policyVersion: deps.policy().version,
+      policyVersion,
+      waived: waivedCodes(checks),
       checks,
       decidedAt: at,
     })
-    await appendMacEvent(tx, mac, { type: 'verdict', trust, reasons }, at)
+    await appendMacEvent(tx, mac, verdictEvent(decision, last, policyVersion), at)
     await appendAudit(tx, { type: 'verdict.changed', subject: mac, detail: { trust, reasons, evidenceDigest } }, { actor: 'system', at })
   })
 }
@@ -129,81 +167,3 @@ async function storeRefusal(deps: AppraiserDeps, mac: MacId, reasons: readonly s
     )
   })
 }
-
-async function gather(deps: AppraiserDeps, id: MacId): Promise<TrustEvidence | undefined> {
-  const mac = await findMac(deps.store, id)
-  if (mac === undefined) return undefined
-  const enrollment = await findEvidentEnrollment(deps.store, id)
-  const since = new Date(deps.clock.now().getTime() - 2 * HARD_MAX_EVIDENCE_AGE_MS)
-  const [nonces, key] = await Promise.all([listNonces(deps.store, id, since), findAgentKey(deps.store, id)])
-  const underEnrollment = enrollment === undefined ? NOTHING : await gatherUnder(deps.store, enrollment, { nonces, boundKey: key?.spki })
-  const live = deps.live.find(id)
-  return {
-    anchors: deps.anchors,
-    mac: describe(mac),
-    ...underEnrollment,
-    noncePreimages: nonces.map((nonce) => nonce.preimage),
-    binding: key && { level: 'ticket', agentKey: key.spki, enrollmentId: key.enrollmentId, provedAt: key.provedAt },
-    session: live && sessionEvidence(live),
-  }
-}
-
-/** Apple gives one new answer in seven days; evidence older than eight counts for nothing. */
-const ANSWERS_LOOKED_AT = 8
-
-type UnderEnrollment = Pick<TrustEvidence, 'enrollment' | 'channel' | 'device' | 'securityInfo'>
-const NOTHING: UnderEnrollment = { enrollment: undefined, channel: undefined, device: undefined, securityInfo: undefined }
-
-async function gatherUnder(
-  store: Store,
-  enrollment: EvidentEnrollment,
-  about: { nonces: readonly NonceRow[]; boundKey: Uint8Array | undefined },
-): Promise<UnderEnrollment> {
-  const [acme, order, answers, securityInfo] = await Promise.all([
-    findLatestAttestation(store, enrollment.id, 'acme'),
-    findIdentityOrder(store, enrollment.id),
-    listLatestAttestations(store, { enrollmentId: enrollment.id, source: 'device_information', limit: ANSWERS_LOOKED_AT }),
-    findLatestSecurityInfo(store, enrollment.id),
-  ])
-  const device = chooseAttestation(answers, about.nonces, about.boundKey)
-  return {
-    enrollment: {
-      id: enrollment.id,
-      isEnrolled: enrollment.state === 'enrolled',
-      provisioningUdid: enrollment.provisioningUdid ?? undefined,
-      accessRights: enrollment.accessRights,
-      identitySha256: enrollment.identitySha256 ?? undefined,
-    },
-    channel: acme &&
-      order && {
-        chain: acme.chain,
-        token: order.token,
-        receivedAt: acme.receivedAt,
-        identityCertificate: new Uint8Array(new X509Certificate(order.certificate).raw),
-        evidenceDigest: acme.evidenceDigest,
-      },
-    device: device && {
-      chain: device.chain,
-      receivedAt: device.receivedAt,
-      bootSession: device.bootSession ?? undefined,
-      evidenceDigest: device.evidenceDigest,
-    },
-    securityInfo,
-  }
-}
-
-const describe = (mac: MacRow): TrustEvidence['mac'] => ({
-  id: mac.id,
-  serial: mac.serial,
-  isInInventory: true,
-  isRevoked: mac.revokedAt !== null,
-  quarantine: mac.quarantinedAt === null ? undefined : { reason: mac.quarantineReason ?? '', at: mac.quarantinedAt },
-})
-
-const sessionEvidence = (live: LiveSession): SessionEvidence => ({
-  agentKey: live.agentKey,
-  lastAnsweredAt: live.answeredAt,
-  missed: live.isLost ? 2 : 0,
-  claims: live.claims,
-  bootSince: live.bootSince,
-})

@@ -77,6 +77,7 @@ describe('the first attestation', () => {
   test('an attestation that Apple repeats after a restart proves nothing of the new boot session', async () => {
     const mac = await enrollMac(house, newSerial())
     await mac.becomeTrusted()
+    house.clock.advance(1000)
     await mac.answer({ bootSession: 'boot-2' })
     const [nonce] = mac.nonces
     const repeated = (await house.store.attestation.findFirstOrThrow({ where: { macId: mac.id, source: 'device_information' } })).chain
@@ -92,7 +93,7 @@ describe('the first attestation', () => {
     house.clock.advance(HOUR_MS)
     await mac.answer({ bootSession: 'boot-2' })
     expect((await verdict(mac))?.reasons).toEqual(['BOOT_SESSION_CHANGED'])
-    house.clock.advance(-HOUR_MS)
+    house.clock.advance(-HOUR_MS - 1000)
   })
 })
 
@@ -101,7 +102,13 @@ describe('a reply', () => {
     const mac = await enrollMac(house, newSerial())
     const reply = {
       ...{ enrollmentId: mac.enrollmentId, macId: mac.id, serial: mac.serial, command: 'again', requestType: 'SecurityInfo' },
-      ...{ status: 'Acknowledged' as const, raw: new Uint8Array([1, 2]), errorChain: [], at: house.clock.now() },
+      ...{
+        status: 'Acknowledged' as const,
+        raw: new Uint8Array([1, 2]),
+        signature: new Uint8Array([7]),
+        errorChain: [],
+        at: house.clock.now(),
+      },
       plist: plistDict({ SecurityInfo: plistDict({ FDE_Enabled: true }) }),
     }
     const device = {
@@ -112,7 +119,7 @@ describe('a reply', () => {
     }
     const { mdmEvents } = house.fleet
     const acme = {
-      ...{ enrollmentId: mac.enrollmentId, macId: mac.id, serial: mac.serial, at: house.clock.now() },
+      ...{ enrollmentId: mac.enrollmentId, macId: mac.id, serial: mac.serial, purpose: 'enrollment' as const, at: house.clock.now() },
       ...{ attObj: new Uint8Array([9]), token: 't', spki: new Uint8Array(), evidenceDigest: new Uint8Array(32) },
     }
     for (const _ of [1, 2]) {
@@ -139,7 +146,14 @@ describe('a reply', () => {
         command: ticket.commandId ?? '',
         requestType: 'InstallProfile',
       },
-      ...{ status: 'Acknowledged', raw: new Uint8Array([1]), errorChain: [], at: house.clock.now(), plist: new Map() },
+      ...{
+        status: 'Acknowledged',
+        raw: new Uint8Array([1]),
+        signature: new Uint8Array(),
+        errorChain: [],
+        at: house.clock.now(),
+        plist: new Map(),
+      },
     })
     expect(await eventsOf(mac, 'ticket-delivered')).toHaveLength(1)
     expect(toldOf(mac, 'ticket')).toHaveLength(1)
@@ -197,6 +211,7 @@ describe('a reply', () => {
       status: 'Acknowledged' as const,
       command: 'x',
       raw: new Uint8Array([7]),
+      signature: new Uint8Array(),
       errorChain: [],
     }
     await house.fleet.mdmEvents.onReply({

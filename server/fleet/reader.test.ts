@@ -32,7 +32,15 @@ afterAll(() => house.close())
 const list = (query: Partial<MacListQuery> = {}) => house.fleet.reader.listMacs(MacListQuery.parse(query))
 const session = (mac: MacId): SessionView =>
   ({
-    ...{ mac, session: 'ses_0000000000000000', openedAt: house.clock.now(), agentVersion: '0.1.0', thermal: 'nominal', isRoutable: true },
+    ...{
+      mac,
+      session: 'ses_0000000000000000',
+      openedAt: house.clock.now(),
+      agentVersion: '0.1.0',
+      codeHash: null,
+      thermal: 'nominal',
+      isRoutable: true,
+    },
     ...{ trust: 'trusted', reasons: [], isLive: true, isDraining: false, available: true, slots: 3, active: 1, keyConfig: undefined },
     ...{
       evidenceDigest: undefined,

@@ -3,6 +3,7 @@ import { fromHex, hex } from '#protocol/bytes'
 import { MacId } from '#protocol/ids'
 import type { Mdm } from '../../mdm/ports.ts'
 import type { Check } from '../attestation/checks.ts'
+import type { Policy } from '../attestation/policy.ts'
 import type { Clock } from '../clock.ts'
 import { AppError } from '../errors.ts'
 import { findAgentKey } from '../store/agent-keys.ts'
@@ -12,12 +13,17 @@ import { findEvidence } from '../store/evidence.ts'
 import { type FleetListRow, listFleet } from '../store/fleet-list.ts'
 import { listMacEvents, listRecentMacEvents, type MacEventRow } from '../store/mac-events.ts'
 import { findMac, type MacRow } from '../store/macs.ts'
+import { listPolicyDigests } from '../store/policies.ts'
 import { summariseUsage, usageByMinute } from '../store/usage-summary.ts'
-import { findLatestVerdict, type VerdictRow } from '../store/verdicts.ts'
+import { findLatestVerdict, listVerdicts, type NumberedVerdict, type VerdictRow } from '../store/verdicts.ts'
+import { listWaivedMacs } from '../store/waived-macs.ts'
 import type { Appraiser } from './appraise.ts'
 import { viewEvidence } from './evidence-view.ts'
+import { exportExternalProfile, renewNow, revokeIdentity } from './identity-desk.ts'
 import { inviteMac, revokeMacNow } from './inventory.ts'
 import type { SessionControl, SessionReader, SessionView } from './ports.ts'
+import { releaseMacNow } from './quarantine.ts'
+import type { Revocations } from './revocations.ts'
 import type {
   EventPage,
   EvidenceView,
@@ -28,14 +34,20 @@ import type {
   MacSummary,
   Overview,
   TimelineEvent,
+  VerdictPage,
 } from './views.ts'
+import { waiversOn } from './waivers.ts'
 
 export type FleetReaderDeps = {
   store: Store
   clock: Clock
-  mdm: Pick<Mdm, 'invite' | 'end'>
+  policy: () => Policy
+  mdm: Pick<Mdm, 'invite' | 'end' | 'exportExternal' | 'renewIdentity'>
   sessions: SessionReader & Pick<SessionControl, 'disconnect'>
   appraiser: Pick<Appraiser, 'appraise' | 'judge'>
+  revocations: Pick<Revocations, 'append' | 'publish'>
+  /** Asks a Mac anew for what speaks of its state. */
+  askAnew: (mac: MacId) => Promise<void>
 }
 
 /** What people see of the fleet: stored facts joined with the sessions of this moment. */
@@ -44,10 +56,15 @@ export function createFleetReader(deps: FleetReaderDeps): FleetReader {
     listMacs: (query) => listMacs(deps, query),
     getMac: (id) => getMac(deps, id),
     listEvents: (id, page) => listEvents(deps, id, page),
+    listVerdicts: (id, page) => pastVerdicts(deps, id, page),
     recentEvents: async (limit) => (await listRecentMacEvents(deps.store, limit)).map(toTimeline),
     getEvidence: (digest) => getEvidence(deps, digest),
-    inviteMac: ({ serial, by }) => inviteMac(deps, { serial, actor: by }),
+    inviteMac: ({ by, ...invitation }) => inviteMac(deps, { ...invitation, actor: by }),
     revokeMac: ({ mac, by }) => revokeMacNow(deps, { mac, actor: by }),
+    releaseMac: ({ mac, note, by }) => releaseMacNow(deps, { mac, note, actor: by }),
+    exportExternalProfile: ({ serial, by }) => exportExternalProfile(deps, { serial, actor: by }),
+    revokeIdentity: (which, by) => revokeIdentity(deps, which, by),
+    renewIdentity: (mac, by) => renewNow(deps, mac, by),
     overview: () => overview(deps),
   }
 }
@@ -62,12 +79,14 @@ async function listMacs(deps: FleetReaderDeps, query: MacListQuery): Promise<Mac
     offset: (page - 1) * pageSize,
     limit: pageSize,
   })
-  return { ...list, rows: list.rows.map((row) => summary(row, deps.sessions.find(row.id))) }
+  return { ...list, rows: list.rows.map((row) => summary(deps, row)) }
 }
 
-function summary(row: FleetListRow, session: SessionView | undefined): MacSummary {
+function summary({ sessions, policy, clock }: FleetReaderDeps, { waived, ...row }: FleetListRow): MacSummary {
+  const session = sessions.find(row.id)
   return {
     ...row,
+    waivers: waiversOn(policy(), { ...row, waived }, clock.now()),
     isConnected: session !== undefined,
     isRoutable: session?.isRoutable ?? false,
     models: session?.models.filter((model) => model.state === 'ready').map((model) => model.name) ?? [],
@@ -87,11 +106,13 @@ async function getMac(deps: FleetReaderDeps, id: MacId): Promise<MacDetail | und
     findAgentKey(deps.store, id),
   ])
   const session = deps.sessions.find(id)
+  const digests = await listPolicyDigests(deps.store, verdict === undefined ? [] : [verdict.policyVersion])
   return {
-    ...summary(listRow(mac, verdict, enrollment?.lastSeenAt ?? null), session),
+    ...summary(deps, listRow(mac, verdict, enrollment?.lastSeenAt ?? null)),
+    ring: mac.ring,
     revokedAt: mac.revokedAt,
     quarantine: mac.quarantinedAt === null ? null : { at: mac.quarantinedAt, reason: mac.quarantineReason ?? '' },
-    verdict: verdict === undefined ? null : viewVerdict(verdict, checks ?? (verdict.checks as Check[])),
+    verdict: verdict === undefined ? null : viewVerdict(verdict, checks ?? (verdict.checks as Check[]), digests.get(verdict.policyVersion)),
     enrollment: enrollment ?? null,
     agentKey: key === undefined ? null : { sha256: createHash('sha256').update(key.spki).digest('hex'), provedAt: key.provedAt },
     session: session === undefined ? null : viewSession(session),
@@ -99,23 +120,31 @@ async function getMac(deps: FleetReaderDeps, id: MacId): Promise<MacDetail | und
 }
 
 function listRow(mac: MacRow, verdict: VerdictRow | undefined, lastSeenAt: Date | null): FleetListRow {
-  const { id, serial, name, model, osVersion, isSoftware, addedAt } = mac
+  const { id, serial, name, model, osVersion, isSoftware, addedAt, pool } = mac
   const trust = mac.revokedAt !== null ? 'revoked' : ((verdict?.trust ?? 'pending') as FleetListRow['trust'])
   const judged = { trust, reasons: verdict?.reasons ?? [], evidenceAt: verdict?.evidenceAt ?? null }
-  return { id, serial, name, model, osVersion, isSoftware, addedAt, ...judged, lastSeenAt }
+  return { id, serial, name, model, osVersion, isSoftware, addedAt, pool, waived: verdict?.waived ?? [], ...judged, lastSeenAt }
 }
 
-function viewVerdict(verdict: VerdictRow, checks: readonly Check[]): MacDetail['verdict'] {
+function viewVerdict(verdict: VerdictRow, checks: readonly Check[], policyDigest: Uint8Array | undefined): MacDetail['verdict'] {
+  return {
+    ...viewDecision(verdict, policyDigest),
+    // The procedure's output schema checks what was read from JSON.
+    checks: checks.map((check) => ({ ...check, observedAt: check.observedAt === null ? null : new Date(check.observedAt) })),
+  }
+}
+
+function viewDecision(verdict: Omit<VerdictRow, 'checks'>, policyDigest: Uint8Array | undefined) {
   return {
     trust: verdict.trust as 'trusted' | 'refused',
     reasons: verdict.reasons,
+    waived: verdict.waived,
+    policyDigest: policyDigest === undefined ? null : hex(policyDigest),
     until: verdict.until,
     decidedAt: verdict.decidedAt,
     policyVersion: verdict.policyVersion,
     evidenceDigest: verdict.evidenceDigest === null ? null : hex(verdict.evidenceDigest),
     keyBinding: verdict.keyBinding,
-    // The procedure's output schema checks what was read from JSON.
-    checks: checks.map((check) => ({ ...check, observedAt: check.observedAt === null ? null : new Date(check.observedAt) })),
   }
 }
 
@@ -151,6 +180,18 @@ const toTimeline = (row: MacEventRow): TimelineEvent => ({
   detail: row.detail as Record<string, unknown>,
 })
 
+async function pastVerdicts(deps: FleetReaderDeps, id: MacId, page: { before?: string | undefined; limit: number }): Promise<VerdictPage> {
+  const before = page.before === undefined ? undefined : parseCursor(page.before)
+  const rows = await listVerdicts(deps.store, id, { before, limit: page.limit + 1 })
+  const shown: NumberedVerdict[] = rows.slice(0, page.limit)
+  const digests = await listPolicyDigests(
+    deps.store,
+    shown.map(({ policyVersion }) => policyVersion),
+  )
+  const verdicts = shown.map((row) => ({ id: row.id, ...viewDecision(row, digests.get(row.policyVersion)) }))
+  return { verdicts, next: rows.length > page.limit ? String(shown.at(-1)?.sequence) : null }
+}
+
 async function getEvidence(deps: FleetReaderDeps, digest: string): Promise<EvidenceView | undefined> {
   const bytes = fromHex(digest)
   const evidence = bytes === undefined ? undefined : await findEvidence(deps.store, bytes)
@@ -162,10 +203,11 @@ const HOUR_MS = 3600_000
 async function overview(deps: FleetReaderDeps): Promise<Overview> {
   const since = new Date(deps.clock.now().getTime() - HOUR_MS)
   const everything = { search: '', trust: undefined, connection: undefined, sort: 'name', direction: 'asc', offset: 0, limit: 1 } as const
-  const [{ counts }, usage, minutes] = await Promise.all([
+  const [{ counts }, usage, minutes, waived] = await Promise.all([
     listFleet(deps.store, everything),
     summariseUsage(deps.store, since),
     usageByMinute(deps.store, since),
+    listWaivedMacs(deps.store),
   ])
   const sessions = deps.sessions.list()
   const sum = (of: (session: SessionView) => number): number => sessions.reduce((total, session) => total + of(session), 0)
@@ -176,8 +218,17 @@ async function overview(deps: FleetReaderDeps): Promise<Overview> {
     slots: sum((session) => (session.isRoutable ? session.slots : 0)),
     active: sum((session) => session.active),
     models: servedModels(sessions),
+    waivers: standingWaivers(deps, waived.length),
     lastHour: { ...usage, minutes: everyMinute(since, minutes) },
   }
+}
+
+function standingWaivers({ policy, clock }: FleetReaderDeps, macs: number): Overview['waivers'] {
+  const now = clock.now().getTime()
+  const ends = policy()
+    .waivers.map(({ until }) => Date.parse(until))
+    .filter((end) => end > now)
+  return { inForce: ends.length, macs, nextEnd: ends.length === 0 ? null : new Date(Math.min(...ends)) }
 }
 
 function servedModels(sessions: readonly SessionView[]): Overview['models'] {

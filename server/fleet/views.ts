@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { MacId } from '#protocol/ids'
+import type { Actor } from '../audit/events.ts'
+import { WaiverOnMac } from './waivers.ts'
 
 /**
  * What the console asks of the fleet. `FleetReader` is implemented where the fleet is known and joined in `main.ts`; the schemas are
@@ -32,6 +34,10 @@ export const MacSummary = z.object({
   slots: z.number().int(),
   active: z.number().int(),
   addedAt: z.date(),
+  /** The pool of the policy that it is judged by; null: everyone's rules. */
+  pool: z.string().nullable(),
+  /** Those in force for it. */
+  waivers: z.array(WaiverOnMac),
 })
 export type MacSummary = z.infer<typeof MacSummary>
 
@@ -77,12 +83,18 @@ const Verdict = z.object({
   until: z.date().nullable(),
   decidedAt: z.date(),
   policyVersion: z.number().int(),
+  /** SHA-256 of that version's document; null for a verdict of before there were versions. */
+  policyDigest: Digest.nullable(),
+  /** Reason codes that only a waiver kept from counting. */
+  waived: z.array(z.string()),
   evidenceDigest: Digest.nullable(),
   keyBinding: z.string().nullable(),
   checks: z.array(Check),
 })
 
 export const MacDetail = MacSummary.extend({
+  /** When releases of the agent reach it. */
+  ring: z.enum(['canary', 'early', 'all']),
   revokedAt: z.date().nullable(),
   quarantine: z.object({ at: z.date(), reason: z.string() }).nullable(),
   verdict: Verdict.nullable(),
@@ -96,6 +108,8 @@ export const MacDetail = MacSummary.extend({
       lastSeenAt: z.date().nullable(),
       udid: z.string().nullable(),
       provisioningUdid: z.string().nullable(),
+      /** Since when Apple has given its push token up: it cannot be woken. */
+      unreachableAt: z.date().nullable(),
     })
     .nullable(),
   agentKey: z.object({ sha256: Digest, provedAt: z.date() }).nullable(),
@@ -132,6 +146,14 @@ export type EventPage = {
   next: string | null
 }
 
+export const PastVerdict = Verdict.omit({ checks: true }).extend({ id: z.string() })
+export type PastVerdict = z.infer<typeof PastVerdict>
+export type VerdictPage = {
+  verdicts: PastVerdict[]
+  /** Pass as `before` for the verdicts before these; null at the first of all. */
+  next: string | null
+}
+
 export const EvidenceView = z.object({
   digest: Digest,
   kind: z.string(),
@@ -163,6 +185,8 @@ export const Overview = z.object({
   slots: z.number().int(),
   active: z.number().int(),
   models: z.array(z.object({ name: z.string(), macs: z.number().int(), slots: z.number().int(), active: z.number().int() })),
+  /** In force, and how many Macs would be refused without one. */
+  waivers: z.object({ inForce: z.number().int(), macs: z.number().int(), nextEnd: z.date().nullable() }),
   lastHour: z.object({
     total: z.number().int(),
     completed: z.number().int(),
@@ -185,12 +209,25 @@ export interface FleetReader {
   getMac(id: MacId): Promise<MacDetail | undefined>
   /** Newest first. */
   listEvents(id: MacId, page: { before?: string | undefined; limit: number }): Promise<EventPage>
+  /** Everything that was ever decided about it, newest first. */
+  listVerdicts(id: MacId, page: { before?: string | undefined; limit: number }): Promise<VerdictPage>
   /** Of every Mac, newest first. */
   recentEvents(limit: number): Promise<TimelineEvent[]>
   getEvidence(digest: string): Promise<EvidenceView | undefined>
   /** Enters the serial into the inventory if it is new and makes a one-time enrollment link. Throws `conflict` for a revoked Mac. */
-  inviteMac(invitation: { serial: string; by: `user:${string}` }): Promise<Invitation>
+  inviteMac(invitation: { serial: string; by: `user:${string}`; identityKind?: 'acme' | 'scep' }): Promise<Invitation>
   /** Takes effect at once: the Mac's sessions are closed and nothing routes to it. Throws `not_found`. */
   revokeMac(revocation: { mac: MacId; by: `user:${string}` }): Promise<void>
+  /** Out of quarantine, by a person who says why. Throws `not_found`, or `conflict` for a Mac that is not in it. */
+  releaseMac(release: { mac: MacId; note: string; by: `user:${string}` }): Promise<void>
+  /** What another MDM server is to install on one Mac. Throws `conflict` for a revoked Mac. */
+  exportExternalProfile(wish: { serial: string; by: Actor }): Promise<{ mac: MacId; profile: Uint8Array; expiresAt: Date }>
+  /** Of a Mac's enrollment, or the one with this certificate: at once and for good. Throws `not_found`. */
+  revokeIdentity(
+    which: { mac: MacId } | { certificateSha256: Uint8Array },
+    by: { reason: string; actor: Actor },
+  ): Promise<{ revoked: number }>
+  /** Asks the Mac now for a new identity. Throws `not_found` or `conflict`. */
+  renewIdentity(mac: MacId, by: Actor): Promise<void>
   overview(): Promise<Overview>
 }

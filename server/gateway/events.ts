@@ -6,7 +6,7 @@ export type GatewayEvent =
   | { type: 'session-closed'; session: SessionId; mac: MacId | undefined; code: number; reason: string }
   | { type: 'session-displaced'; session: SessionId; mac: MacId }
   | { type: 'liveness-lost'; session: SessionId; mac: MacId; reason: string }
-  /** A key configuration that was not taken. */
+  /** A key configuration, or a revocation list, that was not taken. */
   | { type: 'refused'; session: SessionId; mac: MacId; reason: string }
   | { type: 'upgrade-refused'; reason: 'not_found' | 'draining' }
   /** The places for sockets that have proved nothing had run out. */

@@ -1,8 +1,9 @@
 import type { WebSocket } from 'ws'
 import type { MacId } from '#protocol/ids'
 import type { Clock } from '../clock.ts'
-import type { FleetDesk, SessionControl, SessionReader, SessionVerdict } from '../fleet/ports.ts'
+import type { FleetDesk, RevocationSource, SessionControl, SessionReader, SessionVerdict, SessionView } from '../fleet/ports.ts'
 import type { Fleet } from '../inference/ports.ts'
+import type { MacView } from '../scheduler/snapshot.ts'
 import { createChangeSignal } from './change-signal.ts'
 import { CLOSE } from './close-codes.ts'
 import type { GatewayEvent } from './events.ts'
@@ -15,6 +16,8 @@ export interface Registry extends Fleet, SessionControl, SessionReader {
   /** Runs an accepted socket; `desk` decides who it is, `onProved` hears when its key has proved to be its Mac's. */
   accept(socket: WebSocket, options: { desk: FleetDesk; onProved?: () => void }): void
   readonly isDraining: boolean
+  /** Passes the newest revocation list on to every agent. */
+  revocationsChanged(): void
   counts(): { sockets: number; live: number; routable: number; activeRequests: number }
   /**
    * Shutdown, as a barrier: no new work from now on; what runs may finish until `signal` aborts and is then cancelled; the sockets
@@ -27,6 +30,8 @@ export type RegistryDeps = {
   clock: Clock
   random: (bytes: number) => Uint8Array
   timing?: Partial<SessionTiming>
+  /** What is revoked; without it there is no list, as in tests. */
+  revocations?: RevocationSource
   /** For log and metrics. */
   onEvent?: (event: GatewayEvent) => void
 }
@@ -37,7 +42,15 @@ const MAX_VERDICTS = 100_000
 /** At the end of a drain, for the Macs to acknowledge what was cancelled. */
 const CANCEL_GRACE_MS = 1000
 
-export function createRegistry({ clock, random, timing, onEvent = () => {} }: RegistryDeps): Registry {
+const NO_LIST: RevocationSource = {
+  number: 0,
+  signed: undefined,
+  isInForce: true,
+  isWanted: () => false,
+  adopt: async () => false,
+}
+
+export function createRegistry({ clock, random, timing, revocations = NO_LIST, onEvent = () => {} }: RegistryDeps): Registry {
   const sessions = new Set<AgentSession>()
   const live = new Map<MacId, AgentSession>()
   const verdicts = new Map<MacId, SessionVerdict>()
@@ -64,6 +77,15 @@ export function createRegistry({ clock, random, timing, onEvent = () => {} }: Re
     event: onEvent,
   }
 
+  /** While nobody knows what was revoked, no Mac is shown as one that may be given work. */
+  const asRoutable = (view: MacView): MacView =>
+    revocations.isInForce ? view : { ...view, trust: 'unknown', reasons: [], evidenceDigest: undefined, keyConfig: undefined }
+
+  function shown(session: AgentSession | undefined): SessionView | undefined {
+    const view = session?.show()
+    return view && { ...view, ...asRoutable(view), isRoutable: view.isRoutable && revocations.isInForce }
+  }
+
   const isWorking = () => [...sessions].some((session) => session.activeRequests() > 0)
   async function workEnds(signal: AbortSignal): Promise<void> {
     while (isWorking() && !signal.aborted) await change.next(signal)
@@ -74,13 +96,13 @@ export function createRegistry({ clock, random, timing, onEvent = () => {} }: Re
       return isDraining
     },
     accept(socket, { desk, onProved = () => {} }) {
-      sessions.add(runSession(socket, { desk, clock, random, timing: { ...DEFAULT_TIMING, ...timing }, host, onProved }))
+      sessions.add(runSession(socket, { desk, clock, random, timing: { ...DEFAULT_TIMING, ...timing }, host, revocations, onProved }))
     },
-    snapshot: () => ({ macs: [...live.values()].flatMap((session) => session.view() ?? []) }),
+    snapshot: () => ({ macs: [...live.values()].flatMap((session) => session.view() ?? []).map(asRoutable) }),
     changed: change.next,
-    open: (head) => (isDraining ? undefined : live.get(head.mac)?.open(head)),
-    find: (mac) => live.get(mac)?.show(),
-    list: () => [...live.values()].flatMap((session) => session.show() ?? []),
+    open: (head) => (isDraining || !revocations.isInForce ? undefined : live.get(head.mac)?.open(head)),
+    find: (mac) => shown(live.get(mac)),
+    list: () => [...live.values()].flatMap((session) => shown(session) ?? []),
     ticketDelivered(mac, ticketId) {
       for (const session of sessions) session.ticketDelivered(mac, ticketId)
     },
@@ -91,12 +113,19 @@ export function createRegistry({ clock, random, timing, onEvent = () => {} }: Re
       if (verdicts.size > MAX_VERDICTS && !oldest.done) verdicts.delete(oldest.value)
       live.get(mac)?.verdictChanged(verdict)
     },
+    keyProved(mac, agentKey) {
+      for (const session of sessions) session.keyProved(mac, agentKey)
+    },
+    revocationsChanged() {
+      for (const session of sessions) session.revocationsChanged()
+      change.notify()
+    },
     disconnect(mac, reason) {
       verdicts.delete(mac)
       for (const session of sessions) session.disconnect(mac, reason)
     },
     counts() {
-      const views = [...live.values()].flatMap((session) => session.view() ?? [])
+      const views = [...live.values()].flatMap((session) => session.view() ?? []).map(asRoutable)
       const activeRequests = views.reduce((sum, view) => sum + view.active, 0)
       return { sockets: sessions.size, live: live.size, routable: views.filter(isRoutable).length, activeRequests }
     },

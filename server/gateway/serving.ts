@@ -40,6 +40,8 @@ type ServingDeps = {
   cancelLimitMs: number
   changed: () => void
   close: (code: CloseCode, reason: string) => void
+  /** Something that the bound key should have signed, it did not. */
+  wronglySigned: () => void
   /** A key configuration that was not taken, for the log. */
   refused: (reason: string) => void
 }
@@ -79,7 +81,8 @@ export function createServing(deps: ServingDeps): Serving {
       return
     }
     deps.refused(`key_config_${opened.reason}`)
-    if (opened.reason !== 'other_evidence') deps.close(CLOSE.protocol, `key_config_${opened.reason}`)
+    if (opened.reason === 'bad_signature') deps.wronglySigned()
+    else if (opened.reason !== 'other_evidence') deps.close(CLOSE.protocol, `key_config_${opened.reason}`)
   }
 
   /** Without trust there is no key to seal to, and what runs is stopped. */

@@ -1,8 +1,8 @@
 import { base64url, fromBase64url } from '#protocol/bytes'
-import type { AgentFrame, Claims, CoordinatorFrame } from '#protocol/frames'
+import { type AgentFrame, type Claims, type CoordinatorFrame, SILENCE_LIMIT_MS } from '#protocol/frames'
 import type { MacId, SessionId } from '#protocol/ids'
 import { type Beat, p256Point } from '#protocol/statements'
-import type { Identified } from '../fleet/ports.ts'
+import type { Identified, KeyProofAsk, KeyProofOffer } from '../fleet/ports.ts'
 import { CLOSE, type CloseCode } from './close-codes.ts'
 import { type Challenge, judgeAnswer, judgeBeat } from './signed-words.ts'
 
@@ -37,15 +37,28 @@ export type SessionState = {
   readonly missed: number
   readonly claims: Claims | undefined
   readonly lastBeat: number
+  /** The nonce sent last, which the next beat must name, and when. */
+  readonly pulse: { nonce: string; at: number } | undefined
+  /** How its key can be bound beside the ticket, as its hello says. */
+  readonly offers: readonly KeyProofOffer[]
+  /** Asked for a certificate of its key. */
+  readonly isPublishing: boolean
+  /** Asked for Apple's word about its key, under this nonce. */
+  readonly attestNonce: Uint8Array | undefined
 }
 
-type IdentityFrame = Extract<AgentFrame, { type: 'hello' | 'challenge-answer' | 'bind-proof' | 'heartbeat' }>
+type IdentityFrame = Extract<AgentFrame, { type: 'hello' | 'challenge-answer' | 'bind-proof' | 'heartbeat' | KeyProofFrame }>
+type KeyProofFrame = 'key-published' | 'key-attestation'
 
 export type SessionEvent =
   | IdentityFrame
   | { type: 'identified'; as: Identified | undefined }
   | { type: 'ticket-delivered'; ticketId: string }
   | { type: 'ticket-checked'; isProved: boolean }
+  | { type: 'proofs-chosen'; asks: readonly KeyProofAsk[] }
+  | { type: 'key-checked'; isProved: boolean }
+  /** A key configuration that the bound key did not sign. */
+  | { type: 'wrongly-signed' }
   | { type: 'admitted' }
   | { type: 'challenge-due' }
   | { type: 'answer-overdue' }
@@ -61,17 +74,22 @@ export type Effect =
   | { do: 'start' | 'stop'; timer: TimerName }
   | { do: 'identify'; serial: string; agentKey: Uint8Array }
   | { do: 'prove'; mac: MacId; ticketId: string; nonce: Uint8Array; hmac: Uint8Array }
+  | { do: 'choose-proofs'; mac: MacId; offers: readonly KeyProofOffer[] }
+  | { do: 'published'; mac: MacId; certificate: Uint8Array }
+  | { do: 'attested'; mac: MacId; nonce: Uint8Array; chain: readonly Uint8Array[] }
   /** The bound key has answered its first challenge: from here on this session is the Mac. */
   | { do: 'admit'; mac: MacId; claims: Claims }
   | { do: 'answered'; mac: MacId; claims: Claims }
   | { do: 'lost'; mac: MacId; reason: 'CHALLENGE_MISSED' | 'CHALLENGE_BAD_SIG' }
-  | { do: 'beat'; beat: Beat }
+  /** `isFresh`: signed after our last nonce, lately sent: the Mac was there just now. */
+  | { do: 'beat'; beat: Beat; isFresh: boolean }
 
 type Step = { state: SessionState; effects: Effect[] }
 
 type StepContext = { now: Date; random: (bytes: number) => Uint8Array }
 
 const NONCE_BYTES = 32
+const PULSE_BYTES = 16
 const HMAC_BYTES = 32
 /** DESIGN §4.5. */
 const MISSES_UNTIL_LOST = 2
@@ -91,6 +109,10 @@ export function newSession(session: SessionId): SessionState {
     missed: 0,
     claims: undefined,
     lastBeat: -1,
+    pulse: undefined,
+    offers: [],
+    isPublishing: false,
+    attestNonce: undefined,
   }
 }
 
@@ -112,15 +134,25 @@ export function step(state: SessionState, event: SessionEvent, context: StepCont
     case 'bind-proof':
       return onProof(state, event)
     case 'heartbeat':
-      return onHeartbeat(state, event)
+      return onHeartbeat(state, event, context)
+    case 'proofs-chosen':
+      return askForKey(state, event.asks)
+    case 'key-published':
+      return onPublished(state, event)
+    case 'key-attestation':
+      return onKeyAttestation(state, event)
+    case 'wrongly-signed':
+      return isAuthenticated(state) ? onWrongSignature(state, 'key_config') : stay(state)
+    case 'key-checked':
+      return onKeyChecked(state, event.isProved, context)
     case 'ticket-delivered':
       return onTicket(state, event.ticketId, context)
     case 'ticket-checked':
-      return event.isProved
+      return event.isProved || state.isKeyBound
         ? challenge({ ...state, isKeyBound: true, phase: 'challenged' }, context)
         : close(state, CLOSE.unproved, 'ticket_not_proved')
     case 'admitted':
-      return state.phase === 'admitting' ? stay({ ...state, phase: 'live' }) : stay(state)
+      return state.phase === 'admitting' ? stay({ ...state, phase: 'live' }, ...chooseProofs(state)) : stay(state)
     case 'challenge-due':
       return state.challenge === undefined ? challenge(state, context) : stay(state)
     case 'answer-overdue':
@@ -148,7 +180,8 @@ function onHello(state: SessionState, hello: Extract<AgentFrame, { type: 'hello'
   if (state.phase !== 'connected') return close(state, CLOSE.protocol, 'unexpected_hello')
   const agentKey = fromBase64url(hello.agentKey)
   if (agentKey === undefined || p256Point(agentKey) === undefined) return close(state, CLOSE.protocol, 'bad_agent_key')
-  return stay({ ...state, phase: 'identifying', agentKey }, { do: 'identify', serial: hello.serial, agentKey })
+  const offers = [...new Set(hello.keyBindings)]
+  return stay({ ...state, phase: 'identifying', agentKey, offers }, { do: 'identify', serial: hello.serial, agentKey })
 }
 
 function onIdentified(state: SessionState, as: Identified | undefined, context: StepContext): Step {
@@ -166,7 +199,7 @@ function onIdentified(state: SessionState, as: Identified | undefined, context: 
 function challenge(state: SessionState, { now, random }: StepContext): Step {
   const asked: Challenge = { nonce: base64url(random(NONCE_BYTES)), at: now.getTime(), previous: state.previous }
   return stay(
-    { ...state, challenge: asked, expiredNonce: state.challenge?.nonce ?? state.expiredNonce },
+    { ...state, challenge: asked, pulse: { nonce: asked.nonce, at: asked.at }, expiredNonce: state.challenge?.nonce ?? state.expiredNonce },
     { do: 'send', frame: { type: 'challenge', session: state.session, ...asked } },
     { do: 'stop', timer: 'challenge' },
     { do: 'start', timer: 'answer' },
@@ -205,11 +238,56 @@ function onWrongAnswer(state: SessionState, reason: string): Step {
 
 function afterAnswer(state: SessionState, claims: Claims, context: StepContext): Step {
   const { mac } = state
-  if (state.phase === 'live' && mac !== undefined) return stay(state, { do: 'start', timer: 'silence' }, { do: 'answered', mac, claims })
+  if (state.phase === 'live' && mac !== undefined) {
+    return stay(state, { do: 'start', timer: 'silence' }, { do: 'answered', mac, claims }, ...chooseProofs(state))
+  }
   if (state.phase !== 'challenged') return stay(state)
   if (state.isKeyBound && mac !== undefined) return admit({ ...state, phase: 'admitting' }, { do: 'admit', mac, claims })
   if (state.ticketId !== undefined) return askForProof(state, state.ticketId, context)
-  return stay({ ...state, phase: 'awaiting-ticket' })
+  return stay({ ...state, phase: 'awaiting-ticket' }, ...chooseProofs(state))
+}
+
+/** Only for one that offers more than the ticket, and whose possession of its key is shown by the answer. */
+function chooseProofs({ mac, offers }: SessionState): Effect[] {
+  return mac === undefined || offers.length === 0 ? [] : [{ do: 'choose-proofs', mac, offers }]
+}
+
+function askForKey(state: SessionState, asks: readonly KeyProofAsk[]): Step {
+  const { session, mac } = state
+  if (mac === undefined) return stay(state)
+  const attest = asks.find((ask) => ask.type === 'attest-key')
+  const isPublishing = state.isPublishing || asks.some((ask) => ask.type === 'publish-key')
+  return stay(
+    { ...state, isPublishing, attestNonce: attest?.nonce ?? state.attestNonce },
+    ...asks.map(({ type, nonce }): Effect => ({ do: 'send', frame: { type, session, mac, nonce: base64url(nonce) } })),
+  )
+}
+
+/** Proves nothing by itself: the Mac's MDM client has to report the same. */
+function onPublished(state: SessionState, frame: Extract<AgentFrame, { type: 'key-published' }>): Step {
+  const certificate = fromBase64url(frame.certificate)
+  if (!state.isPublishing || state.mac === undefined) return close(state, CLOSE.protocol, 'unexpected_key_published')
+  if (certificate === undefined) return close(state, CLOSE.protocol, 'bad_certificate')
+  return stay({ ...state, isPublishing: false }, { do: 'published', mac: state.mac, certificate })
+}
+
+function onKeyAttestation(state: SessionState, frame: Extract<AgentFrame, { type: 'key-attestation' }>): Step {
+  const { mac, attestNonce: nonce } = state
+  const chain = frame.chain.flatMap((der) => fromBase64url(der) ?? [])
+  if (nonce === undefined || mac === undefined) return close(state, CLOSE.protocol, 'unexpected_key_attestation')
+  if (chain.length !== frame.chain.length) return close(state, CLOSE.protocol, 'bad_chain')
+  return stay({ ...state, attestNonce: undefined }, { do: 'attested', mac, nonce, chain })
+}
+
+/** A key bound meanwhile answers once more and is then admitted; one that is admitted already is only bound more strongly. */
+function onKeyChecked(state: SessionState, isProved: boolean, context: StepContext): Step {
+  if (isAuthenticated(state) || state.isKeyBound) return stay(state)
+  if (!isProved) return close(state, CLOSE.unproved, 'key_not_proved')
+  const proved: SessionState = { ...state, isKeyBound: true }
+  if (state.phase === 'challenged' || state.phase === 'checking') return stay(proved)
+  if (state.phase !== 'awaiting-ticket' && state.phase !== 'proving') return stay(state)
+  const next = challenge({ ...proved, phase: 'challenged', bindNonce: undefined }, context)
+  return { state: next.state, effects: [{ do: 'stop', timer: 'proof' }, ...next.effects] }
 }
 
 /** From here on it is the Mac's own silence that closes the socket, no longer the time that a stranger is given. */
@@ -250,12 +328,39 @@ function onProof(state: SessionState, { proof }: Extract<AgentFrame, { type: 'bi
 }
 
 /** An agent beats from its first answer on. Until its key is proved that tells nothing, and a stranger's verification costs us. */
-function onHeartbeat(state: SessionState, heartbeat: Extract<AgentFrame, { type: 'heartbeat' }>): Step {
+function onHeartbeat(state: SessionState, heartbeat: Extract<AgentFrame, { type: 'heartbeat' }>, { now, random }: StepContext): Step {
   if (!isAuthenticated(state)) return stay(state)
   const { agentKey, session, lastBeat: lastSequence, claims } = state
   const judged = judgeBeat(heartbeat, { agentKey, session, lastSequence, bootSession: claims?.bootSession })
-  if (!judged.ok) return close(state, CLOSE.protocol, `heartbeat_${judged.reason}`)
-  return stay({ ...state, lastBeat: judged.value.sequence }, { do: 'start', timer: 'silence' }, { do: 'beat', beat: judged.value })
+  if (!judged.ok) return onWrongBeat(state, judged.reason)
+  const beat = judged.value
+  const pulse = { nonce: base64url(random(PULSE_BYTES)), at: now.getTime() }
+  return stay(
+    { ...state, lastBeat: beat.sequence, pulse },
+    { do: 'send', frame: { type: 'pulse', nonce: pulse.nonce } },
+    { do: 'start', timer: 'silence' },
+    { do: 'beat', beat, isFresh: isFresh(state, beat, now) },
+  )
+}
+
+/**
+ * A beat signed ahead and played while the Mac restarts would hide its silence (DESIGN §4.6). So it counts as presence only where it
+ * names the nonce sent last, no longer ago than a silence may be.
+ */
+function isFresh({ pulse }: SessionState, beat: Beat, now: Date): boolean {
+  if (pulse === undefined || beat.pulse !== pulse.nonce) return false
+  const ageMs = now.getTime() - pulse.at
+  return ageMs >= 0 && ageMs <= SILENCE_LIMIT_MS
+}
+
+/** As for an answer: on a session that the bound key has opened, whoever signs wrongly is not what it was. */
+function onWrongBeat(state: SessionState, reason: string): Step {
+  return reason === 'bad_signature' ? onWrongSignature(state, 'heartbeat') : close(state, CLOSE.protocol, `heartbeat_${reason}`)
+}
+
+function onWrongSignature(state: SessionState, of: 'heartbeat' | 'key_config'): Step {
+  const lost: Effect[] = state.mac === undefined ? [] : [{ do: 'lost', mac: state.mac, reason: 'CHALLENGE_BAD_SIG' }]
+  return close(state, CLOSE.unproved, `${of}_bad_signature`, ...lost)
 }
 
 function onAnswerOverdue(state: SessionState, context: StepContext): Step {

@@ -357,7 +357,7 @@ describe('liveness', () => {
   test('a heartbeat signed by another key closes the session', async () => {
     const { agent, session } = await connectLive(gateway)
     await beat(agent, session, {}, createP256Signer())
-    expect(await agent.closed).toEqual({ code: 1008, reason: 'heartbeat_bad_signature' })
+    expect(await agent.closed).toEqual({ code: 4401, reason: 'heartbeat_bad_signature' })
   })
 
   test('a heartbeat before the key is proved is not even verified, and prolongs nothing', async () => {
@@ -480,9 +480,19 @@ describe('what people see', () => {
       trust: 'trusted',
       isRoutable: true,
       agentVersion: '0.1.0',
+      codeHash: 'c0'.repeat(32),
       thermal: 'nominal',
     })
     expect(gateway.registry.list()).toHaveLength(1)
+  })
+
+  test('is the code that the agent has signed for, whatever it greeted with', async () => {
+    gateway.desk.inventory.set('SERIAL1', { mac: MAC, key: { state: 'bound' } })
+    const agent = await connectAgent(gateway.url)
+    hello(agent, 'SERIAL1', { agentVersion: '9.9.9' })
+    await answer(agent, await agent.next('challenge'))
+    await until(() => gateway.registry.find(MAC) !== undefined)
+    expect(gateway.registry.find(MAC)).toMatchObject({ agentVersion: '0.1.0', codeHash: 'c0'.repeat(32) })
   })
 
   test('is nothing of a stranger who knows a serial and signs with a key of its own', async () => {
@@ -542,7 +552,7 @@ describe('a key configuration', () => {
     const { agent } = await connectLive(gateway)
     gateway.registry.verdictChanged(MAC, trusted(agent))
     agent.send({ type: 'key-config', keyConfig: await keyConfig(agent, MAC, {}, createP256Signer()) })
-    expect(await agent.closed).toEqual({ code: 1008, reason: 'key_config_bad_signature' })
+    expect(await agent.closed).toEqual({ code: 4401, reason: 'key_config_bad_signature' })
   })
 
   test('is shown no longer once it has run out, or trust was lost', async () => {

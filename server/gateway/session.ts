@@ -1,15 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RawData, WebSocket } from 'ws'
+import { isEqual } from '#protocol/bytes'
 import { decodeDataFrame } from '#protocol/data-frames'
 import { type AgentFrame, type Capacity, MAX_CONTROL_FRAME_BYTES, parseAgentFrame } from '#protocol/frames'
 import { type MacId, newId, type SessionId } from '#protocol/ids'
 import type { Clock } from '../clock.ts'
-import type { FleetDesk, SessionVerdict, SessionView } from '../fleet/ports.ts'
+import type { FleetDesk, RevocationSource, SessionVerdict, SessionView } from '../fleet/ports.ts'
 import type { MacExchange, SealedRequestHead } from '../inference/ports.ts'
 import type { MacView } from '../scheduler/snapshot.ts'
 import { CLOSE, type CloseCode } from './close-codes.ts'
 import type { GatewayEvent } from './events.ts'
 import { createMissedNews } from './missed-news.ts'
+import { createRevocationExchange } from './revocation-exchange.ts'
 import { isRoutable } from './routable.ts'
 import { createServing, type Serving } from './serving.ts'
 import { type Effect, isLive, newSession, type SessionEvent, step } from './session-state.ts'
@@ -29,6 +31,10 @@ export interface AgentSession {
   activeRequests(): number
   ticketDelivered(mac: MacId, ticketId: string): void
   verdictChanged(verdict: SessionVerdict): void
+  /** The key was bound by MDM; nothing, if it is not this session's. */
+  keyProved(mac: MacId, agentKey: Uint8Array): void
+  /** There is a newer list of what is revoked. */
+  revocationsChanged(): void
   drain(reason: string): void
   cancelAll(): void
   /** Closes it if it is, or is about to be, this Mac's. */
@@ -53,6 +59,7 @@ export type SessionDeps = {
   random: (bytes: number) => Uint8Array
   timing: SessionTiming
   host: SessionHost
+  revocations: RevocationSource
   /** The bound key has answered a challenge: the socket no longer counts as a stranger's. */
   onProved: () => void
 }
@@ -62,17 +69,19 @@ const CLOSE_HANDSHAKE_MS = 2000
 /** A close frame holds 123 bytes of reason (RFC 6455 §5.5); a UTF-16 unit takes three at most. */
 const MAX_REASON_LENGTH = 41
 
-export function runSession(socket: WebSocket, { desk, clock, random, timing, host, onProved }: SessionDeps): AgentSession {
+export function runSession(socket: WebSocket, { desk, clock, random, timing, host, revocations, onProved }: SessionDeps): AgentSession {
   const id = newId<SessionId>('ses', random)
   const writer = createSocketWriter(socket)
   const timers = createSessionTimers(timing, (event) => dispatch(event))
   const frameBudget = createFrameBudget(clock)
   const missed = createMissedNews()
+  const lists = createRevocationExchange(revocations, writer)
   const openedAt = clock.now()
   let state = newSession(id)
   let serving: Serving | undefined
   let capacity: Capacity | undefined
   let agentVersion = ''
+  let heldRevocations: number | undefined
   let isOpenedAtDesk = false
   /** The desk is told one thing after another. */
   let told = Promise.resolve()
@@ -118,6 +127,8 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
         break
       case 'admit':
         isOpenedAtDesk = true
+        // Whatever is still to be looked up, this is no stranger: its place is free for the next.
+        onProved()
         frameBudget.admitted()
         serving = beginServing(effect.mac)
         tell(() => admit(effect))
@@ -130,7 +141,17 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
         tell(() => desk.livenessLost({ mac: effect.mac, session: id, reason: effect.reason }))
         break
       case 'beat':
+        if (state.mac !== undefined && effect.isFresh) desk.alive({ mac: state.mac, session: id, at: clock.now() })
         serving?.beat(effect.beat)
+        break
+      case 'choose-proofs':
+        tell(() => chooseProofs(effect))
+        break
+      case 'published':
+        tell(() => desk.keyPublished({ mac: effect.mac, agentKey: state.agentKey, certificate: effect.certificate }))
+        break
+      case 'attested':
+        tell(() => attested(effect))
         break
       default:
         effect satisfies never
@@ -150,6 +171,16 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     dispatch({ type: 'ticket-checked', isProved })
   }
 
+  async function chooseProofs({ mac, offers }: Extract<Effect, { do: 'choose-proofs' }>): Promise<void> {
+    const asks = await desk.chooseKeyProofs({ mac, agentKey: state.agentKey, offers })
+    if (asks.length > 0) dispatch({ type: 'proofs-chosen', asks })
+  }
+
+  async function attested({ mac, nonce, chain }: Extract<Effect, { do: 'attested' }>): Promise<void> {
+    const isProved = await desk.keyAttested({ mac, session: id, nonce, agentKey: state.agentKey, chain })
+    dispatch({ type: 'key-checked', isProved })
+  }
+
   function answered({ mac, claims }: Extract<Effect, { do: 'answered' | 'admit' }>): Promise<void> {
     return desk.challengeAnswered({ mac, session: id, agentKey: state.agentKey, claims, at: clock.now() })
   }
@@ -160,7 +191,11 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     await desk.sessionOpened({ mac, session: id })
     await answered(effect)
     if (state.phase !== 'admitting') return
-    onProved()
+    if (!(await lists.settle(mac, heldRevocations))) {
+      host.event({ type: 'refused', session: id, mac, reason: 'revocation_list' })
+      close(CLOSE.unproved, 'revocation_list_refused')
+    }
+    if (state.phase !== 'admitting') return
     dispatch({ type: 'admitted' })
     host.event({ type: 'session-live', session: id, mac })
     serving?.judge(host.admitted(session, mac))
@@ -176,6 +211,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
       cancelLimitMs: timing.cancelLimitMs,
       changed: host.changed,
       close,
+      wronglySigned: () => dispatch({ type: 'wrongly-signed' }),
       refused: (reason) => host.event({ type: 'refused', session: id, mac, reason }),
     })
   }
@@ -183,6 +219,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
   function close(code: CloseCode, reason: string): void {
     state = { ...state, phase: 'closed' }
     serving?.vanish()
+    lists.abandon()
     if (socket.readyState !== socket.OPEN) return
     socket.close(code, reason.slice(0, MAX_REASON_LENGTH))
     setTimeout(() => socket.terminate(), CLOSE_HANDSHAKE_MS).unref()
@@ -207,12 +244,18 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     switch (frame.type) {
       case 'hello':
         agentVersion = frame.agentVersion
+        heldRevocations = frame.revocations
         dispatch(frame)
         break
       case 'challenge-answer':
       case 'bind-proof':
+      case 'key-published':
+      case 'key-attestation':
       case 'heartbeat':
         dispatch(frame)
+        break
+      case 'revocation-list':
+        if (!lists.receive(frame.signed)) close(CLOSE.protocol, 'unexpected_revocation_list')
         break
       default:
         if (frame.type === 'capacity') capacity = frame.capacity
@@ -231,7 +274,10 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     mac: () => state.mac,
     show() {
       const view = session.view()
-      return view && { ...view, session: id, openedAt, agentVersion, thermal: serving?.thermal ?? null, isRoutable: isRoutable(view) }
+      if (view === undefined) return undefined
+      // What an agent greets with is signed by nobody: what is shown, and counted by roll-outs, is what it answers for.
+      const code = { agentVersion: state.claims?.agentVersion ?? agentVersion, codeHash: state.claims?.codeHash ?? null }
+      return { ...view, ...code, session: id, openedAt, thermal: serving?.thermal ?? null, isRoutable: isRoutable(view) }
     },
     view: () => (state.phase === 'live' ? serving?.view(isLive(state)) : undefined),
     open(head) {
@@ -247,6 +293,12 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
     },
     verdictChanged(verdict) {
       if (state.phase === 'live') serving?.judge(verdict)
+    },
+    keyProved(mac, agentKey) {
+      if (state.mac === mac && isEqual(state.agentKey, agentKey)) dispatch({ type: 'key-checked', isProved: true })
+    },
+    revocationsChanged() {
+      if (state.phase === 'live') lists.send()
     },
     drain: (reason) => serving?.drain(reason),
     cancelAll: () => serving?.cancelAll(),
@@ -264,6 +316,7 @@ export function runSession(socket: WebSocket, { desk, clock, random, timing, hos
         timers.stopAll()
         state = { ...state, phase: 'closed' }
         serving?.vanish()
+        lists.abandon()
         host.closed(session)
         host.event({ type: 'session-closed', session: id, mac, code, reason })
         if (isOpenedAtDesk && mac !== undefined) tell(() => desk.sessionClosed({ mac, session: id, reason }))

@@ -23,7 +23,8 @@ export type UpgradeOptions = {
 }
 
 const MAX_UNPROVED = 4096
-const MAX_UNPROVED_PER_NETWORK = 256
+/** A company’s Macs may all come from one address; each holds its place for an answer and a signature only. */
+const MAX_UNPROVED_PER_NETWORK = 1024
 /** Data frames carry up to 71 bytes of header (data-frames.ts). */
 const MAX_PAYLOAD_BYTES = MAX_DATA_FRAME_BYTES + 71
 

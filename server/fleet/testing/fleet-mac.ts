@@ -1,15 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Claims } from '#protocol/frames'
 import { type MacId, newId, type SessionId } from '#protocol/ids'
-import { bindProof } from '#protocol/statements'
+import { bindProof, type Signer } from '#protocol/statements'
 import { parsePlistDict } from '../../../mdm/plist/parse-plist.ts'
 import { arrayAt, dataAt, type PlistDict, type PlistValue, plistDict, stringAt } from '../../../mdm/plist/value.ts'
-import { createTestMac, type ReceivedCommand, type TestMac } from '../../../mdm/testing/test-mac.ts'
+import { createTestMac, type ReceivedCommand, readSignedProfile, type TestMac } from '../../../mdm/testing/test-mac.ts'
 import { type AttestationRequest, issueAttestation, spkiOf } from '../../../test/software-mac/apple/authority.ts'
 import { encodeCbor } from '../../../test/software-mac/mac/cbor.ts'
 import { authority, claims, facts, p256 } from '../../../test/support/trust-evidence.ts'
 import { inviteMac } from '../inventory.ts'
 import { type FleetHouse, PUBLIC_URL, TOPIC } from './fleet-house.ts'
+
+const BEAT_MS = 20_000
 
 type Ticket = { id: string; secret: Uint8Array }
 /** What this Mac says in place of the truth: fields of a reply, or a whole reply. */
@@ -23,12 +25,20 @@ export type FleetMac = {
   enrollmentId: string
   mdm: TestMac
   agentKey: Uint8Array
+  /** What the agent signs with, where the test needs it. */
+  signer: Signer | undefined
+  /** The System keychain, as CertificateList reports it. */
+  keychain: Uint8Array[]
   session: SessionId
   tickets: Ticket[]
   /** Nonces that Apple was asked about. */
   nonces: Uint8Array[]
   attested: Partial<AttestationRequest>
   answers: Answers
+  /** False: it installs the profile of a re-attestation and never gets to Apple. */
+  reattests: boolean
+  /** What ACME refused it. */
+  acmeFaults: unknown[]
   /** Takes and answers commands until the queue is empty; gives their request types. */
   work(): Promise<string[]>
   take(): Promise<ReceivedCommand>
@@ -36,6 +46,11 @@ export type FleetMac = {
   prove(changes?: Partial<Proof> & { secret?: Uint8Array }): Promise<boolean>
   /** The agent answers a challenge. */
   answer(changes?: Partial<Claims>): Promise<void>
+  /** Signed heartbeats, twenty seconds apart, as the clock goes on. */
+  liveOn(ms: number): void
+  /** The agent's socket opens and its bound key answers. */
+  connect(changes?: Partial<Claims>): Promise<void>
+  disconnect(): Promise<void>
   /** As far as a trusted Mac. */
   becomeTrusted(): Promise<void>
 }
@@ -69,12 +84,17 @@ export async function enrollMac(
   const mac: FleetMac = {
     ...{ id, serial, udid, mdm, attested, enrollmentId: row.id },
     agentKey: spkiOf(p256()),
+    signer: undefined,
+    keychain: [],
     session: newId<SessionId>('ses'),
     tickets: [],
     nonces: [],
     answers: {},
+    reattests: true,
+    acmeFaults: [],
     take: () => mdm.idle(),
     reply: async (command) => {
+      if (command.requestType === 'InstallProfile') await install(mac, dataAt(command.command ?? new Map(), 'Payload'))
       const truth = answerTo(command, mac, issue)
       const changed = mac.answers[command.requestType ?? '']?.(command.command ?? new Map())
       return mdm.connect({ Status: 'Acknowledged', CommandUUID: command.uuid, ...truth, ...changed })
@@ -97,6 +117,18 @@ export async function enrollMac(
         ...{ mac: id, session: mac.session, agentKey: mac.agentKey, at: house.clock.now() },
         claims: { ...claims, ...changes },
       }),
+    liveOn: (ms) => {
+      for (let passed = 0; passed < ms; passed += BEAT_MS) {
+        house.clock.advance(Math.min(BEAT_MS, ms - passed))
+        house.fleet.desk.alive({ mac: id, session: mac.session, at: house.clock.now() })
+      }
+    },
+    connect: async (changes) => {
+      mac.session = newId<SessionId>('ses')
+      await house.fleet.desk.sessionOpened({ mac: id, session: mac.session })
+      await mac.answer(changes)
+    },
+    disconnect: () => house.fleet.desk.sessionClosed({ mac: id, session: mac.session, reason: 'gone' }),
     becomeTrusted: async () => {
       await mac.work()
       if (!(await mac.prove())) throw new Error('the ticket was not believed')
@@ -113,8 +145,10 @@ function answerTo(
   mac: FleetMac,
   issue: (request: Partial<AttestationRequest>) => Uint8Array[],
 ): Record<string, PlistValue> {
-  if (requestType === 'InstallProfile') keepTicket(mac, dataAt(command ?? new Map(), 'Payload'))
   if (requestType === 'SecurityInfo') return { SecurityInfo: SECURITY }
+  if (requestType === 'CertificateList') {
+    return { CertificateList: mac.keychain.map((Data) => plistDict({ CommonName: 'agent', Data, IsIdentity: false })) }
+  }
   if (requestType !== 'DeviceInformation') return {}
   const nonce = dataAt(command ?? new Map(), 'DeviceAttestationNonce')
   if (nonce !== undefined) mac.nonces.push(nonce)
@@ -130,9 +164,14 @@ function answerTo(
   }
 }
 
-function keepTicket(mac: FleetMac, profile: Uint8Array | undefined): void {
-  const parsed = parsePlistDict(profile ?? new Uint8Array())
-  const payload = parsed.ok ? arrayAt(parsed.value, 'PayloadContent')?.[0] : undefined
+/** A plain profile carries a ticket, a signed one an ACME payload: the Mac makes a further key and asks Apple about it. */
+async function install(mac: FleetMac, profile: Uint8Array = new Uint8Array()): Promise<void> {
+  const parsed = parsePlistDict(profile)
+  if (!parsed.ok) {
+    if (mac.reattests) await mac.mdm.obtain(readSignedProfile(profile)).catch((error: unknown) => void mac.acmeFaults.push(error))
+    return
+  }
+  const payload = arrayAt(parsed.value, 'PayloadContent')?.[0]
   if (!(payload instanceof Map)) throw new Error('a profile without a payload')
   mac.tickets.push({ id: stringAt(payload, 'TicketID') ?? '', secret: dataAt(payload, 'Ticket') ?? new Uint8Array() })
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { Claims } from '#protocol/frames'
 import { type MacId, newId, type RequestId, randomBytes } from '#protocol/ids'
 import { bindProof } from '#protocol/statements'
-import type { FleetDesk, Identified, SessionVerdict } from '../../fleet/ports.ts'
+import type { FleetDesk, Identified, KeyProofAsk, RevocationSource, SessionVerdict } from '../../fleet/ports.ts'
 import type { GatewayEvent } from '../events.ts'
 import { createRegistry, type Registry, type RegistryDeps } from '../registry.ts'
 import { attachAgentSockets, type UpgradeOptions } from '../upgrade.ts'
@@ -27,6 +27,10 @@ type ScriptedDesk = FleetDesk & {
   tickets: Map<string, Uint8Array>
   calls: string[]
   answered: Claims[]
+  beats: number
+  /** What chooseKeyProofs says, and keyAttested. */
+  asks: readonly KeyProofAsk[]
+  isKeyAttested: boolean
   /** Called before each answer of the desk, to hold it up or to fail it. */
   before: (call: string) => Promise<void> | void
 }
@@ -41,6 +45,9 @@ function createScriptedDesk(): ScriptedDesk {
     tickets: new Map(),
     calls: [],
     answered: [],
+    beats: 0,
+    asks: [],
+    isKeyAttested: false,
     before: () => {},
     async identify({ serial }) {
       const found = desk.inventory.get(serial)
@@ -57,6 +64,18 @@ function createScriptedDesk(): ScriptedDesk {
       desk.answered.push(claims)
       await note('challengeAnswered')
     },
+    async chooseKeyProofs() {
+      await note('chooseKeyProofs')
+      return desk.asks
+    },
+    keyPublished: () => note('keyPublished'),
+    async keyAttested() {
+      await note('keyAttested')
+      return desk.isKeyAttested
+    },
+    alive: () => {
+      desk.beats++
+    },
     livenessLost: ({ reason }) => note(`livenessLost ${reason}`),
     sessionOpened: () => note('sessionOpened'),
     sessionClosed: ({ reason }) => note(`sessionClosed ${reason}`),
@@ -69,7 +88,13 @@ function createScriptedDesk(): ScriptedDesk {
 }
 
 export async function startGateway(
-  options: { timing?: RegistryDeps['timing']; upgrade?: Partial<UpgradeOptions> } = {},
+  options: {
+    timing?: RegistryDeps['timing']
+    upgrade?: Partial<UpgradeOptions>
+    revocations?: RevocationSource
+    /** What stands between the sockets and the desk. */
+    before?: (desk: FleetDesk) => FleetDesk
+  } = {},
 ): Promise<TestGateway> {
   const desk = createScriptedDesk()
   const events: GatewayEvent[] = []
@@ -80,9 +105,10 @@ export async function startGateway(
     random: randomBytes,
     onEvent,
     timing: { identifyFloorMs: 0, ...options.timing },
+    ...(options.revocations === undefined ? {} : { revocations: options.revocations }),
   })
   const server = createServer((_, response) => response.writeHead(404).end())
-  attachAgentSockets(server, { registry, desk, onEvent, ...options.upgrade })
+  attachAgentSockets(server, { registry, desk: options.before?.(desk) ?? desk, onEvent, ...options.upgrade })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
@@ -111,12 +137,12 @@ export async function until(isSo: () => boolean): Promise<void> {
 export async function connectLive(
   gateway: TestGateway,
   signer?: ScriptedAgent['signer'],
-): Promise<{ agent: ScriptedAgent; session: Awaited<ReturnType<typeof firstChallenge>>['session']; transcript: string }> {
+): Promise<{ agent: ScriptedAgent; session: Awaited<ReturnType<typeof firstChallenge>>['session']; nonce: string; transcript: string }> {
   const agent = await connectAgent(gateway.url, signer)
   const challenge = await firstChallenge(agent)
   const { transcript } = await answer(agent, challenge)
   await agent.next('status')
-  return { agent, session: challenge.session, transcript }
+  return { agent, session: challenge.session, nonce: challenge.nonce, transcript }
 }
 
 export function firstChallenge(agent: ScriptedAgent) {

@@ -116,8 +116,10 @@ function createInbox<T>() {
   }
 }
 
-export function hello(agent: ScriptedAgent, serial = 'SERIAL1'): void {
-  agent.send({ type: 'hello', protocol: 1, serial, agentKey: base64url(agent.signer.publicKey), agentVersion: '0.1.0' })
+type Hello = Extract<AgentFrame, { type: 'hello' }>
+
+export function hello(agent: ScriptedAgent, serial = 'SERIAL1', more: Partial<Hello> = {}): void {
+  agent.send({ type: 'hello', protocol: 2, serial, agentKey: base64url(agent.signer.publicKey), agentVersion: '0.1.0', ...more })
 }
 
 /** Answers a challenge truthfully but for `changes`, and gives the signed body. */
@@ -135,8 +137,8 @@ export async function answer(
 }
 
 export async function beat(agent: ScriptedAgent, session: SessionId, changes: Partial<Beat> = {}, signer = agent.signer): Promise<void> {
-  const value: Beat = {
-    v: 1,
+  const { pulse, ...rest } = {
+    v: 1 as const,
     session,
     sequence: 0,
     at: Date.now(),
@@ -144,8 +146,9 @@ export async function beat(agent: ScriptedAgent, session: SessionId, changes: Pa
     active: 0,
     bootSession: CLAIMS.bootSession,
     ...changes,
-  }
-  const { body, signature } = await signCanonical(signer, 'heartbeat', value)
+  } satisfies Beat
+  const value = { ...rest, v: 1 as const }
+  const { body, signature } = await signCanonical(signer, 'heartbeat', pulse === undefined ? value : { ...value, pulse })
   agent.send({ type: 'heartbeat', beat: body, signature })
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { explainReasons, explainTrust } from './explain-trust.ts'
+import { explainReasons } from '../../fleet/explain-reasons.ts'
+import { explainTrust } from './explain-trust.ts'
 
 const trusted: Parameters<typeof explainTrust>[0] = {
   trust: 'trusted',

@@ -9,11 +9,14 @@ const Serial = z
   .toUpperCase()
   .regex(/^[A-Z0-9-]{6,32}$/, 'A serial number has 6 to 32 letters and digits. Find it under Apple menu → About This Mac.')
 
-/** Makes a one-time link with which one Mac, named by its serial number, may enroll. */
+/** Makes a one-time link with which one Mac, named by its serial number, may enroll. `scep`: without attestation, never to be trusted. */
 export const inviteMac = allowedTo('invite Macs')
-  .input(z.strictObject({ serial: Serial }))
+  .input(z.strictObject({ serial: Serial, identity: z.enum(['acme', 'scep']).default('acme') }))
   .output(z.object({ mac: MacId, serial: z.string(), url: z.string(), expiresAt: z.date() }))
   .mutation(async ({ ctx, input }) => {
-    const invitation = await ctx.deps.fleet.inviteMac({ serial: input.serial, by: `user:${ctx.signedIn.user.id}` })
+    const invitation = await ctx.deps.fleet.inviteMac({
+      ...{ serial: input.serial, identityKind: input.identity },
+      by: `user:${ctx.signedIn.user.id}`,
+    })
     return { ...invitation, serial: input.serial }
   })

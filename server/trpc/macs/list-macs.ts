@@ -1,7 +1,7 @@
 import { z } from 'zod'
+import { explainReasons } from '../../fleet/explain-reasons.ts'
 import { MacList, MacListQuery, MacSummary } from '../../fleet/views.ts'
 import { allowedTo } from '../procedure.ts'
-import { explainReasons } from './explain-trust.ts'
 
 const Output = MacList.extend({
   rows: z.array(

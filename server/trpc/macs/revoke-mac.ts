@@ -3,7 +3,7 @@ import { MacId } from '#protocol/ids'
 import { allowedTo } from '../procedure.ts'
 
 /** Ends a Mac's part in the fleet at once. */
-export const revokeMac = allowedTo('revoke Macs')
+export const revokeMac = allowedTo('revoke Macs', { stepUp: true })
   .input(z.strictObject({ mac: MacId }))
   .output(z.object({ mac: MacId }))
   .mutation(async ({ ctx, input }) => {
