@@ -26,7 +26,13 @@ export function InvitePage({ serial }: { serial: string }) {
         title="Invite a Mac"
         parent={{ href: '/macs', title: 'Macs' }}
         note="A link that lets one Mac, named by its serial number, enroll once."
-      />
+      >
+        {session?.may.includes('import the inventory') && (
+          <Button asChild>
+            <Link href="/macs/import">Many at once</Link>
+          </Button>
+        )}
+      </PageHeader>
       <Card>
         {isDenied ? (
           <EmptyState icon={Lock} title="Your role may not invite Macs">
