@@ -6,6 +6,8 @@ export type AgentErrorCode =
   | 'agent_key_unusable'
   | 'model_unreadable'
   | 'engine_unavailable'
+  | 'key_not_attested'
+  | 'revocations_unreadable'
 
 export class AgentError extends Error {
   readonly code: AgentErrorCode

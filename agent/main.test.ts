@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { base64url, fromBase64url, utf8 } from '#protocol/bytes'
 import { DATA_KIND } from '#protocol/data-frames'
-import { INITIAL_CREDIT_BYTES } from '#protocol/frames'
+import { INITIAL_CREDIT_BYTES, PROTOCOL_VERSION } from '#protocol/frames'
 import { type RequestId, randomBytes } from '#protocol/ids'
 import type { EngineRequest } from '#protocol/inference'
 import { Beat, openSigned } from '#protocol/statements'
@@ -62,7 +62,8 @@ describe('the link', () => {
   test('says hello, and answers challenges with every claim in an unbroken chain', async () => {
     const agent = await startAgent()
     const hello = await agent.next('hello')
-    expect(hello).toMatchObject({ protocol: 1, serial: 'SW0000000001' })
+    expect(hello).toMatchObject({ protocol: PROTOCOL_VERSION, serial: 'SW0000000001', keyBindings: ['mdm-signed'] })
+    expect(hello.revocations).toBeUndefined()
     const first = await agent.challenge(null)
     expect(first.value.claims).toMatchObject({ platform: 'software', sipEnabled: true, secureBoot: 'full', teamId: null, sealingKeys: [] })
     expect(Object.keys(first.value.claims.models)).toEqual(['sim-model'])

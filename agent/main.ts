@@ -12,6 +12,7 @@ import { runSession } from './link/session.ts'
 import { INITIAL_LINK_STATE, type LinkState } from './link/state.ts'
 import { createLog, faultOf, type Logger } from './log.ts'
 import type { AgentOptions, EngineChoice, PlatformChoice } from './options.ts'
+import { openRevocations, type Revocations } from './revocations/revocations.ts'
 import { createStatusFile } from './status-file.ts'
 import { AGENT_VERSION } from './version.ts'
 
@@ -30,15 +31,27 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal, extra
   const log = extras.log ?? createLog()
   const now = (): number => Date.now()
   const platform = await openPlatform(options.platform)
+  const revocations = await openRevocations(options.stateFolder)
   const engine = await openEngine(options.engine)
   try {
     const keys = createKeyRing({ signer: platform.signer, build: `${AGENT_VERSION}+${platform.codeHash.slice(0, 12)}`, now })
-    const status = openStatus(options, platform, log)
+    const status = openStatus(options, { platform, revocations }, log)
     const modelNews = new EventTarget()
     const loaded = loadModels(engine, options, modelNews, log)
     await Promise.race([loaded, sleep(WAIT_FOR_MODELS_MS, undefined, { signal }).catch(() => undefined)])
     status.report({ connected: false, state: INITIAL_LINK_STATE, capacity: idleCapacity(engine) })
-    const session: LinkDeps = { ...extras, url: options.url, platform, engine, keys, log, now, modelNews, report: status.report }
+    const session: LinkDeps = {
+      ...extras,
+      url: options.url,
+      platform,
+      engine,
+      keys,
+      revocations,
+      log,
+      now,
+      modelNews,
+      report: status.report,
+    }
     await keepConnected(() => runSession(session, signal), signal)
     await status.flush()
   } finally {
@@ -71,7 +84,11 @@ async function loadModels(engine: Engine, options: AgentOptions, news: EventTarg
   clearInterval(progress)
 }
 
-function openStatus(options: AgentOptions, platform: Platform, log: Logger): { report: LinkDeps['report']; flush: () => Promise<void> } {
+function openStatus(
+  options: AgentOptions,
+  { platform, revocations }: { platform: Platform; revocations: Revocations },
+  log: Logger,
+): { report: LinkDeps['report']; flush: () => Promise<void> } {
   const file = createStatusFile(options.stateFolder, (error) => log.warn(faultOf(error), 'status file not written'))
   return {
     report({ connected, state, capacity }) {
@@ -82,7 +99,7 @@ function openStatus(options: AgentOptions, platform: Platform, log: Logger): { r
         url: options.url,
         serial: platform.serial,
         connected,
-        ...trustOf(connected ? state : INITIAL_LINK_STATE),
+        ...(revocations.isRevoked(platform.serial) ? REVOKED : trustOf(connected ? state : INITIAL_LINK_STATE)),
         draining: state.isDraining,
         capacity,
       })
@@ -92,6 +109,9 @@ function openStatus(options: AgentOptions, platform: Platform, log: Logger): { r
 }
 
 const trustOf = ({ mac, trust, reasons, evidenceDigest }: LinkState) => ({ mac, trust, reasons: [...reasons], evidenceDigest })
+
+/** Whatever a coordinator may say: this Mac holds a list with its own name on it. */
+const REVOKED = { mac: null, trust: 'refused' as const, reasons: ['MAC_REVOKED'], evidenceDigest: null }
 
 const idleCapacity = (engine: Engine): Capacity => ({
   slots: engine.slots,

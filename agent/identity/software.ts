@@ -6,12 +6,16 @@ import { p256Point, type Signer } from '#protocol/statements'
 import { AgentError } from '../errors.ts'
 import { ownCodeHash } from './code-hash.ts'
 import type { Platform } from './platform.ts'
+import { softwareKeychain } from './software-keychain.ts'
+import { softwareSso } from './software-sso.ts'
 
 /**
  * A Mac made of software, for evaluation and tests: a folder that stands for the machine.
  *   device.json                     what the hardware and macOS would say
  *   secure-enclave/agent-key.pem    the agent's key, made here at the first start
  *   managed/ticket.json             what the MDM profile with payload type dev.espalier.ticket delivered
+ *   system-keychain/                certificates that CertificateList reports
+ *   platform-sso.json               where its Platform SSO extension listens, if it has one
  */
 const Device = z.object({
   serial: z.string().min(1).max(64),
@@ -45,6 +49,8 @@ export async function openSoftwarePlatform(folder: string): Promise<Platform> {
       }
     },
     readTicket: (ticketId) => readTicket(join(folder, 'managed', 'ticket.json'), ticketId),
+    keychain: softwareKeychain(folder),
+    sso: await softwareSso(folder),
   }
 }
 

@@ -21,7 +21,12 @@ export interface Desk {
   close(): void
 }
 
-export type DeskDeps = ServeDeps & { log: Logger; onChange: () => void }
+export type DeskDeps = ServeDeps & {
+  log: Logger
+  onChange: () => void
+  /** This Mac stands on the revocation list: it admits nothing, whoever asks. */
+  isRevoked: () => boolean
+}
 
 type Place = { inbox: Inbox; credit: Credit; abort: AbortController }
 
@@ -32,7 +37,7 @@ export function createDesk(deps: DeskDeps): Desk {
   let whenEmpty = Promise.withResolvers<void>()
 
   function admission(): Admission {
-    if (isDraining) return 'draining'
+    if (isDraining || deps.isRevoked()) return 'draining'
     return places.size >= deps.engine.slots ? 'full' : 'free'
   }
 

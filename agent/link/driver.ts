@@ -1,9 +1,12 @@
 import { type Capacity, HEARTBEAT_INTERVAL_MS } from '#protocol/frames'
+import { createRevocationJoiner, toRevocationPages } from '#protocol/revocations'
 import type { Engine } from '../engine/engine.ts'
 import type { Platform } from '../identity/platform.ts'
 import type { Desk } from '../inference/desk.ts'
 import { faultOf, type Logger } from '../log.ts'
+import type { Revocations } from '../revocations/revocations.ts'
 import { answerChallenge, heartbeatFrame, helloFrame, proveTicket } from './duties.ts'
+import { attestKey, publishKey } from './key-binding.ts'
 import type { KeyRing } from './key-ring.ts'
 import type { Sender } from './sender.ts'
 import { INITIAL_LINK_STATE, type LinkEffect, type LinkEvent, type LinkState, transition } from './state.ts'
@@ -24,6 +27,7 @@ export type LinkDeps = {
   platform: Platform
   engine: Engine
   keys: KeyRing
+  revocations: Revocations
   log: Logger
   now: () => number
   heartbeatMs?: number
@@ -47,9 +51,11 @@ const CAPACITY_PAUSE_MS = 100
 const NORMAL_CLOSURE = 1000
 
 export function createDriver(deps: DriverDeps): Driver {
-  const { sender, desk, gone, engine, platform, keys } = deps
+  const { sender, desk, gone, engine, platform, keys, revocations } = deps
+  const joinRevocations = createRevocationJoiner()
   let state = INITIAL_LINK_STATE
   let answering: Promise<void> = Promise.resolve()
+  let keeping: Promise<void> = Promise.resolve()
   let proving: AbortController | undefined
   let publishedConfig: string | undefined
   let beats = 0
@@ -65,7 +71,7 @@ export function createDriver(deps: DriverDeps): Driver {
   function perform(effect: LinkEffect): void {
     switch (effect.type) {
       case 'greet':
-        sender.control(helloFrame(platform))
+        sender.control(helloFrame(platform, revocations))
         break
       case 'answer':
         answering = answering.then(() => orClose('answer', answer(effect.challenge)))
@@ -75,6 +81,15 @@ export function createDriver(deps: DriverDeps): Driver {
         break
       case 'prove':
         void orClose('prove', prove(effect.bind))
+        break
+      case 'bind-key':
+        void bindKey(effect.asked)
+        break
+      case 'keep-revocations':
+        keeping = keeping.then(() => orClose('keep-revocations', keepRevocations(effect.signed)))
+        break
+      case 'give-revocations':
+        keeping = keeping.then(giveRevocations) // after a list that is being written
         break
       case 'publish':
         publishedConfig = undefined // Whoever asks again has it no more.
@@ -123,7 +138,8 @@ export function createDriver(deps: DriverDeps): Driver {
   async function beat(): Promise<void> {
     if (state.session === undefined) return
     const { available } = capacity()
-    const news = { session: state.session, sequence: beats++, at: deps.now(), available, active: desk.active }
+    const { session, pulse } = state
+    const news = { session, pulse, sequence: beats++, at: deps.now(), available, active: desk.active }
     sender.control(await heartbeatFrame(platform, news))
     await publish() // where the standing configuration is about to end
   }
@@ -136,8 +152,39 @@ export function createDriver(deps: DriverDeps): Driver {
     else deps.log.warn({ ticket: bind.ticketId }, 'no ticket to prove')
   }
 
+  /** A Mac that cannot be bound in this way goes on with what it can; the coordinator sees that no answer came. */
+  async function bindKey(asked: Extract<LinkEffect, { type: 'bind-key' }>['asked']): Promise<void> {
+    try {
+      const frame = asked.type === 'publish-key' ? await publishKey(asked, platform, deps.now()) : await attestKey(asked, platform, gone)
+      if (frame !== undefined) sender.control(frame)
+      else deps.log.warn({ asked: asked.type }, 'the key cannot be bound like this here')
+    } catch (error) {
+      if (!gone.aborted) deps.log.warn({ asked: asked.type, ...faultOf(error) }, 'the key was not bound')
+    }
+  }
+
+  /** A list that revokes this very Mac ends the session, and with it all work; the next session serves nothing. */
+  async function keepRevocations(signed: Extract<LinkEffect, { type: 'keep-revocations' }>['signed']): Promise<void> {
+    const joined = joinRevocations(signed)
+    if (joined.state === 'malformed') deps.close('revocation list malformed')
+    if (joined.state !== 'whole') return
+    const taken = await revocations.take(joined.signed)
+    deps.log.info({ taken, number: revocations.number }, 'revocation list')
+    if (taken === 'unsigned' || taken === 'conflicting') deps.close(`revocation list ${taken}`)
+    else if (taken === 'taken' && isRevoked()) deps.close('this Mac is revoked')
+    else if (taken === 'taken') await publish()
+  }
+
+  function giveRevocations(): void {
+    if (revocations.signed === undefined) return
+    for (const page of toRevocationPages(revocations.signed)) sender.control({ type: 'revocation-list', signed: page })
+  }
+
+  const isRevoked = (): boolean => revocations.isRevoked(platform.serial)
+
   async function publish(): Promise<void> {
     const { mac, trust, evidenceDigest } = state
+    if (isRevoked()) return
     if (trust !== 'trusted' || mac === null || evidenceDigest === null) return
     const keyConfig = await keys.publish({ mac, evidenceDigest })
     if (state.evidenceDigest !== evidenceDigest || keyConfig.signature === publishedConfig) return
@@ -161,7 +208,7 @@ export function createDriver(deps: DriverDeps): Driver {
 
   function capacity(): Capacity {
     const models = engine.models()
-    return { slots: engine.slots, active: desk.active, models, thermal: 'nominal', available: !desk.isDraining }
+    return { slots: engine.slots, active: desk.active, models, thermal: 'nominal', available: !desk.isDraining && !isRevoked() }
   }
 
   function sendCapacity(): void {

@@ -6,7 +6,9 @@ import type { SessionId } from '#protocol/ids'
 import { type Beat, bindProof, signCanonical, type Transcript } from '#protocol/statements'
 import type { Engine } from '../engine/engine.ts'
 import type { Platform } from '../identity/platform.ts'
+import type { Revocations } from '../revocations/revocations.ts'
 import { AGENT_VERSION } from '../version.ts'
+import { keyBindingsOf } from './key-binding.ts'
 import type { KeyRing } from './key-ring.ts'
 
 /** What the agent signs and proves in a session; each gives the frame to send. */
@@ -14,13 +16,15 @@ type Frame<Type extends AgentFrame['type']> = Extract<AgentFrame, { type: Type }
 type Challenge = Extract<CoordinatorFrame, { type: 'challenge' }>
 type Bind = Extract<CoordinatorFrame, { type: 'bind' }>
 
-export function helloFrame(platform: Platform): Frame<'hello'> {
+export function helloFrame(platform: Platform, { number }: Pick<Revocations, 'number'>): Frame<'hello'> {
   return {
     type: 'hello',
     protocol: PROTOCOL_VERSION,
     serial: platform.serial,
     agentKey: base64url(platform.signer.publicKey),
     agentVersion: AGENT_VERSION,
+    keyBindings: keyBindingsOf(platform),
+    ...(number === undefined ? {} : { revocations: number }),
   }
 }
 
@@ -71,10 +75,11 @@ export async function proveTicket(bind: Bind, platform: Platform, signal: AbortS
 
 export async function heartbeatFrame(
   platform: Platform,
-  state: { session: SessionId; sequence: number; at: number; available: boolean; active: number },
+  state: { session: SessionId; pulse: string | undefined; sequence: number; at: number; available: boolean; active: number },
 ): Promise<Frame<'heartbeat'>> {
   const { bootSession } = await platform.facts()
-  const beat: Beat = { v: 1, ...state, bootSession }
-  const { body, signature } = await signCanonical(platform.signer, 'heartbeat', beat)
+  const { pulse, ...news } = state
+  const beat = { v: 1, ...news, bootSession } satisfies Beat
+  const { body, signature } = await signCanonical(platform.signer, 'heartbeat', pulse === undefined ? beat : { ...beat, pulse })
   return { type: 'heartbeat', beat: body, signature }
 }

@@ -29,7 +29,8 @@ export async function runSession(deps: LinkDeps, signal: AbortSignal): Promise<{
   })
   const gone = new AbortController()
   const sender = createSender(socket, () => socket.terminate())
-  const desk = createDesk({ ...deps, sender, onChange: () => driver.capacityChanged() })
+  const isRevoked = (): boolean => deps.revocations.isRevoked(deps.platform.serial)
+  const desk = createDesk({ ...deps, sender, isRevoked, onChange: () => driver.capacityChanged() })
   const close = (reason: string, code = POLICY_VIOLATION): void => {
     deps.log.info({ code, reason }, 'closing the socket')
     socket.close(code, reason)

@@ -52,6 +52,20 @@ describe('the link', () => {
     expect(play(...ESTABLISHED, bind('ses_11111111111111111111' as SessionId)).effects.at(-1)).toBe('close')
   })
 
+  test.each(['publish-key', 'attest-key'] as const)('answers %s for its own session only', (type) => {
+    const asked = (session: SessionId): LinkEvent => frame({ type, session, mac: MAC, nonce: 'AAAA' })
+    expect(play(...ESTABLISHED, asked(SESSION)).effects.at(-1)).toBe('bind-key')
+    expect(play(...ESTABLISHED, asked('ses_11111111111111111111' as SessionId)).effects.at(-1)).toBe('close')
+  })
+
+  test('keeps a revocation list, and gives its own when asked', () => {
+    const list = frame({ type: 'revocation-list', signed: { list: 'AA', signature: 'AA' } })
+    expect(play(...ESTABLISHED, list, frame({ type: 'send-revocation-list' })).effects.slice(-2)).toEqual([
+      'keep-revocations',
+      'give-revocations',
+    ])
+  })
+
   test('publishes keys only when trusted on named evidence', () => {
     expect(play(...ESTABLISHED, status('trusted', DIGEST)).effects.slice(-2)).toEqual(['report', 'publish'])
     expect(play(...ESTABLISHED, status('trusted', null)).effects.at(-1)).toBe('report')

@@ -5,7 +5,9 @@ import type { MacId, SessionId } from '#protocol/ids'
  * What a session with the coordinator knows, and what each event makes of it. Pure: the driver (session.ts) performs the effects.
  *
  *   opened → hello → challenge → answer → established ─ bind → proof
+ *                                                    ├ publish-key, attest-key → certificate, Apple's word
  *                                                    ├ status → key configuration
+ *                                                    ├ revocation-list → kept; asked for → given
  *                                                    ├ request, credit, cancel → the desk
  *                                                    └ drain
  */
@@ -19,6 +21,8 @@ export type LinkState = {
   reasons: readonly string[]
   evidenceDigest: string | null
   isDraining: boolean
+  /** The coordinator's last nonce, to be named in the next heartbeat. */
+  pulse: string | undefined
 }
 
 export const INITIAL_LINK_STATE: LinkState = {
@@ -30,6 +34,7 @@ export const INITIAL_LINK_STATE: LinkState = {
   reasons: [],
   evidenceDigest: null,
   isDraining: false,
+  pulse: undefined,
 }
 
 type Frame<Type extends CoordinatorFrame['type']> = Extract<CoordinatorFrame, { type: Type }>
@@ -45,6 +50,9 @@ export type LinkEffect =
   | { type: 'answer'; challenge: Frame<'challenge'> }
   | { type: 'begin' }
   | { type: 'prove'; bind: Frame<'bind'> }
+  | { type: 'bind-key'; asked: Frame<'publish-key' | 'attest-key'> }
+  | { type: 'keep-revocations'; signed: Frame<'revocation-list'>['signed'] }
+  | { type: 'give-revocations' }
   | { type: 'publish'; mac: MacId; evidenceDigest: string }
   | { type: 'report' }
   | { type: 'serve'; frame: Frame<'request' | 'cancel' | 'credit'> }
@@ -72,8 +80,17 @@ function onFrame(state: LinkState, frame: CoordinatorFrame): LinkStep {
   switch (frame.type) {
     case 'challenge':
       return onChallenge(state, frame)
+    case 'pulse':
+      return keep({ ...state, pulse: frame.nonce })
     case 'bind':
       return frame.session === state.session ? keep(state, { type: 'prove', bind: frame }) : refuse(state, 'bind of another session')
+    case 'publish-key':
+    case 'attest-key':
+      return frame.session === state.session ? keep(state, { type: 'bind-key', asked: frame }) : refuse(state, 'binding of another session')
+    case 'revocation-list':
+      return keep(state, { type: 'keep-revocations', signed: frame.signed })
+    case 'send-revocation-list':
+      return keep(state, { type: 'give-revocations' })
     case 'status':
       return onStatus(state, frame)
     case 'request':
@@ -94,7 +111,7 @@ function onChallenge(state: LinkState, challenge: Frame<'challenge'>): LinkStep 
   if (state.phase === 'opening') return refuse(state, 'challenge before hello')
   if (state.session !== undefined && challenge.session !== state.session) return refuse(state, 'challenge of another session')
   if (challenge.previous !== null && !state.transcripts.includes(challenge.previous)) return refuse(state, 'challenge breaks the chain')
-  return { state: { ...state, session: challenge.session }, effects: [{ type: 'answer', challenge }] }
+  return { state: { ...state, session: challenge.session, pulse: challenge.nonce }, effects: [{ type: 'answer', challenge }] }
 }
 
 function onStatus(state: LinkState, { mac, trust, reasons, evidenceDigest }: Frame<'status'>): LinkStep {

@@ -75,16 +75,16 @@ test('a Mac that is connected and not trusted has a status that says so', async 
 
 test.each([
   ['no agent has run here', ['status'], 20],
-  ['not available yet', ['doctor'], 20],
-  ['not available yet', ['trial'], 20],
+  ['127.0.0.1:1 does not answer', ['doctor', '--url', 'http://127.0.0.1:1'], 10],
+  ['ESPALIER_URL', ['doctor'], 30],
+  ['--frobnicate', ['trial', '--frobnicate'], 30],
   ['ESPALIER_URL', ['run', '--engine', 'sim'], 30],
-  ['There is no “espalier agent dance”: say run or status.', ['dance'], 30],
-  ['Say what the agent should do: run or status.', [], 30],
-  ['"code":"unsupported"', ['trial', '--json'], 20],
+  ['There is no “espalier agent dance”: say run, status, doctor or trial.', ['dance'], 30],
+  ['Say what the agent should do: run, status, doctor or trial.', [], 30],
   ['espalier agent status', ['--help'], 0],
   ['--engine E', ['run', '--help'], 0],
 ])('says “%s” to agent %s', async (words, [command, ...rest]: string[], code) => {
-  const flags = command === 'run' || command === 'status' ? platform() : []
+  const flags = command === 'run' || command === 'status' || command === 'doctor' ? platform() : []
   expect(await espalierAgent(...(command === undefined ? [] : [command]), ...flags, ...rest).ended).toMatchObject({
     code,
     out: expect.stringContaining(words),
@@ -92,6 +92,15 @@ test.each([
 })
 
 if (process.platform !== 'darwin') {
+  test.each([
+    ['The trial needs a Mac', []],
+    ['"code":"unsupported"', ['--json']],
+  ])('says “%s” to a trial where there is no Mac, and lists its steps', async (words, flags) => {
+    const { code, out } = await espalierAgent('trial', ...flags).ended
+    expect({ code, out }).toMatchObject({ code: 20, out: expect.stringContaining(words) })
+    expect(out).toContain('kern.bootsessionuuid')
+  })
+
   test('refuses to be a Mac where there is none', async () => {
     const { code, out } = await espalierAgent('run', '--platform', 'macos', '--url', coordinator.url, '--engine', 'sim').ended
     expect({ code, out }).toMatchObject({ code: 20, out: expect.stringContaining('platform_unsupported') })

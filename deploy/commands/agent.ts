@@ -1,9 +1,16 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { release } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import type { AgentStatus } from '../../agent/status-file.ts'
+import type { TrialStep } from '../../agent/trial/step.ts'
 
 const EXIT = { ok: 0, failed: 1, refused: 10, unsupported: 20, malformed: 30 } as const
 
 const USAGE = `espalier agent run      keep this Mac connected to its appliance
 espalier agent status   show what the running agent knows (--json)
+espalier agent doctor   try everything that the agent needs, and say what is wrong (--json)
+espalier agent trial    try on this Mac what no Mac has confirmed yet; --out FOLDER keeps trial.json and trial.txt (--json)
 
   --url URL                 the appliance (ESPALIER_URL)
   --platform P              macos, or software:FOLDER (ESPALIER_AGENT_PLATFORM)
@@ -27,8 +34,9 @@ export async function agentCommand(argv: string[]): Promise<number> {
     case 'status':
       return status(rest)
     case 'doctor':
+      return doctor(rest)
     case 'trial':
-      return refuse(argv, { exit: EXIT.unsupported, code: 'unsupported', message: `“espalier agent ${command}” is not available yet.` })
+      return trial(rest)
     default:
       return refuse(argv, { exit: EXIT.malformed, code: 'unknown_command', message: `${missing(command)}\n\n${USAGE}` })
   }
@@ -36,7 +44,9 @@ export async function agentCommand(argv: string[]): Promise<number> {
 
 function missing(command: string | undefined): string {
   const isNamed = command !== undefined && !command.startsWith('-')
-  return isNamed ? `There is no “espalier agent ${command}”: say run or status.` : 'Say what the agent should do: run or status.'
+  return isNamed
+    ? `There is no “espalier agent ${command}”: say run, status, doctor or trial.`
+    : 'Say what the agent should do: run, status, doctor or trial.'
 }
 
 function refuse(argv: string[], { exit, code, message }: { exit: number; code: string; message: string }): number {
@@ -119,4 +129,70 @@ function describe(status: AgentStatus, isRunning: boolean): string {
     `as of     ${status.updatedAt}`,
     '',
   ].join('\n')
+}
+
+async function doctor(argv: string[]): Promise<number> {
+  const { parseAgentOptions } = await import('../../agent/options.ts')
+  const isJson = argv.includes('--json')
+  const parsed = parseAgentOptions(
+    argv.filter((flag) => flag !== '--json'),
+    process.env,
+  )
+  if (!parsed.ok) {
+    if (isJson) process.stdout.write(`${JSON.stringify({ code: 'invalid_options', faults: parsed.faults })}\n`)
+    else process.stderr.write(parsed.faults.map((fault) => `${fault}\n`).join(''))
+    return EXIT.malformed
+  }
+  const { examinationExitCode, examinationText, examine } = await import('../../agent/doctor/doctor.ts')
+  const findings = await examine(parsed.options, () => new Date())
+  process.stdout.write(isJson ? `${JSON.stringify({ findings })}\n` : examinationText(findings))
+  return examinationExitCode(findings)
+}
+
+async function trial(argv: string[]): Promise<number> {
+  const values = trialFlags(argv)
+  if (values === undefined) return EXIT.malformed
+  const { TRIAL_STEPS } = await import('../../agent/trial/steps.ts')
+  if (process.platform !== 'darwin') return trialNeedsAMac(TRIAL_STEPS, values.json === true)
+  const { runTrial, trialExitCode, trialText } = await import('../../agent/trial/run-trial.ts')
+  const system = `${process.platform} ${release()} ${process.arch}`
+  const report = await runTrial({ steps: TRIAL_STEPS, system, isRoot: process.getuid?.() === 0, now: new Date() })
+  process.stdout.write(values.json === true ? `${JSON.stringify(report)}\n` : trialText(report))
+  if (values.out !== undefined) {
+    await mkdir(values.out, { recursive: true, mode: 0o700 })
+    await writeFile(join(values.out, 'trial.json'), `${JSON.stringify(report, null, 2)}\n`)
+    await writeFile(join(values.out, 'trial.txt'), trialText(report))
+  }
+  return trialExitCode(report)
+}
+
+function trialFlags(argv: string[]): { json?: boolean; out?: string } | undefined {
+  try {
+    return parseArgs({ args: argv, options: { json: { type: 'boolean' }, out: { type: 'string' } } }).values
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'unknown flags'}\n`)
+    return undefined
+  }
+}
+
+/** Elsewhere the list is all that there is: what a Mac would try by itself, and what a person does there. */
+function trialNeedsAMac(steps: readonly TrialStep[], isJson: boolean): number {
+  const message = 'The trial needs a Mac; nothing was tried here.'
+  if (isJson) {
+    const listed = steps.map(({ id, fact, isBlocking, probe, run: how }) => ({
+      id,
+      fact,
+      isBlocking: isBlocking === true,
+      by: probe === undefined ? 'hand' : 'program',
+      command: probe?.command.join(' ') ?? how,
+    }))
+    process.stdout.write(`${JSON.stringify({ code: 'unsupported', message, steps: listed })}\n`)
+    return EXIT.unsupported
+  }
+  const lines = steps.map(({ id, fact, isBlocking, probe }) => {
+    const by = probe === undefined ? 'by hand' : probe.needsRoot ? 'as root' : 'by itself'
+    return `${by.padEnd(10)} ${id.padEnd(4)} ${isBlocking ? '(blocking) ' : ''}${fact}`
+  })
+  process.stdout.write(`${[message, '', ...lines].join('\n')}\n`)
+  return EXIT.unsupported
 }
