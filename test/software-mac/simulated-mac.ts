@@ -48,7 +48,7 @@ export async function superviseMac(mac: SimulatedMac): Promise<Outcome> {
 }
 
 const isFinal = ({ code }: Ended) =>
-  [EXIT.stopped, EXIT.refused, EXIT.unenrolled, EXIT.inUse, EXIT.badOptions].some((final) => final === code)
+  [EXIT.stopped, EXIT.refused, EXIT.unenrolled, EXIT.erased, EXIT.inUse, EXIT.badOptions].some((final) => final === code)
 
 /** Waits for an appliance that is away; undefined when it will not have this Mac, or at the end. */
 async function invited(mac: SimulatedMac): Promise<string | undefined> {

@@ -62,7 +62,9 @@ export function createApns(deps: Deps): { server: Http2SecureServer; close(): vo
       return
     }
     const { status, ...body } = refusal
-    stream.respond({ ':status': status, 'apns-id': id, 'content-type': 'application/json' })
+    // A token is asked too often: its window is over by then.
+    const later = status === 429 ? { 'retry-after': String(WINDOW_MS / 1000) } : {}
+    stream.respond({ ':status': status, 'apns-id': id, 'content-type': 'application/json', ...later })
     stream.end(JSON.stringify(body))
   }
   return {

@@ -13,8 +13,8 @@ export type BootFacts = {
 }
 
 export type AttestRequest = {
-  /** `acme`: at every key generation. `device-information`: through the seven-day cache. */
-  purpose: 'acme' | 'device-information'
+  /** `acme`: at every key generation. `device-information`: through the seven-day cache. `platform-sso`: an extension's key, by its hash. */
+  purpose: 'acme' | 'device-information' | 'platform-sso'
   /** SubjectPublicKeyInfo of the key to attest. */
   spki: Uint8Array
   /** ACME: SHA-256(token). DeviceInformation: the raw nonce, absent where the server sent none. */
@@ -47,7 +47,7 @@ export function attest(options: { authority: EvaluationAuthority; mac: MadeMac; 
     return { chain: last.chain.map((der) => new Uint8Array(Buffer.from(der, 'base64'))), isCached: true, remember: undefined }
   }
   const chain = issue(options)
-  if (request.purpose === 'acme') return { chain, isCached: false, remember: undefined }
+  if (request.purpose !== 'device-information') return { chain, isCached: false, remember: undefined }
   const remember = {
     chain: chain.map((der) => Buffer.from(der).toString('base64')),
     nonceHex: Buffer.from(request.freshness ?? []).toString('hex'),
@@ -83,6 +83,7 @@ function issue({ authority, mac, request, now }: Parameters<typeof attest>[0]): 
   })
 }
 
+/** What is attested for an extension names the Mac and its key; of the boot state it is silent. */
 function overridesFor(request: AttestRequest): AttestationOverrides {
   const isMissing = request.faults.isFreshnessMissing === true || request.freshness === undefined
   const blank = new Set((request.faults.blank ?? []).map((suffix) => `${APPLE_ARC}.${suffix}`))
@@ -90,6 +91,7 @@ function overridesFor(request: AttestRequest): AttestationOverrides {
     extensions: (extensions) =>
       extensions
         .filter((extension) => !(isMissing && extension.oid === `${APPLE_ARC}.11.1`))
+        .filter((extension) => !(request.purpose === 'platform-sso' && extension.oid.startsWith(`${APPLE_ARC}.13.`)))
         .map((extension) => (blank.has(extension.oid) ? { ...extension, value: new Uint8Array() } : extension)),
   }
 }

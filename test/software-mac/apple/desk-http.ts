@@ -1,11 +1,21 @@
 import { Buffer } from 'node:buffer'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AdeControl } from './ade/control.ts'
+import { controlAde } from './ade/control-http.ts'
 import { type AttestRequest, attest, type BootFacts, type Faults } from './attest.ts'
 import type { EvaluationAuthority } from './authority.ts'
 import type { Courier } from './courier.ts'
+import { type DeviceCa, issueDeviceCertificate } from './device-ca.ts'
 import { isFactorySigned, type MadeMac, type Register } from './register.ts'
 
-type Deps = { authority: EvaluationAuthority; register: Register; courier: Courier; now: () => Date }
+type Deps = {
+  authority: EvaluationAuthority
+  register: Register
+  courier: Courier
+  deviceCa: DeviceCa
+  ade: AdeControl
+  now: () => Date
+}
 type Answer = { status: number; body: object }
 
 const MAX_BODY_BYTES = 64 * 1024
@@ -28,6 +38,8 @@ async function route(request: IncomingMessage, deps: Deps): Promise<Answer> {
   const body = await read(request)
   if (request.method === 'POST' && request.url === '/manufacture') return manufacture(body, deps)
   if (request.method === 'POST' && request.url === '/attest') return attestFor(body, String(request.headers['x-factory-signature']), deps)
+  if (request.method === 'POST' && request.url === '/activate') return activate(body, String(request.headers['x-factory-signature']), deps)
+  if (request.method === 'POST' && request.url?.startsWith('/ade/')) return controlAde(request.url.slice('/ade/'.length), body, deps.ade)
   return { status: 404, body: { error: 'nothing here' } }
 }
 
@@ -79,6 +91,18 @@ function attestFor(bytes: Buffer, signature: string, { authority, register, now 
   if (attested.remember !== undefined) register.remember(mac.serial, attested.remember)
   const chain = attested.chain.map((der) => Buffer.from(der).toString('base64url'))
   return { status: 200, body: { chain, isCached: attested.isCached } }
+}
+
+/** Setup Assistant's first question. The device certificate is for the key that the Mac shows; the profile is what is assigned. */
+function activate(bytes: Buffer, signature: string, { register, deviceCa, ade, now }: Deps): Answer {
+  const { serial, spki } = JSON.parse(bytes.toString()) as { serial: string; spki: string }
+  const mac = register.find(serial)
+  if (mac === undefined || !isFactorySigned(mac, 'activate', bytes, Buffer.from(signature, 'base64url'))) {
+    return { status: 401, body: { error: 'not a Mac of ours' } }
+  }
+  const certificate = issueDeviceCertificate({ ca: deviceCa, spki: Buffer.from(spki, 'base64url'), serial, now: now() })
+  const profile = ade.activate(serial)
+  return { status: 200, body: { certificate: Buffer.from(certificate).toString('base64url'), profile: profile ?? null } }
 }
 
 async function read(request: IncomingMessage): Promise<Buffer> {

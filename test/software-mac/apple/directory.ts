@@ -7,6 +7,7 @@ import {
   exportAuthority,
   importAuthority,
 } from './authority.ts'
+import { createDeviceCa, type DeviceCa } from './device-ca.ts'
 import { createPushCertificates, type PushCertificates } from './push-certificates.ts'
 
 /** What the appliance and the Macs read to find software Apple; rewritten at every start, since the ports are new. */
@@ -20,10 +21,16 @@ export type AppleAddress = {
   attestUrl: string
   /** Where a Mac is registered when it is made. */
   manufactureUrl: string
+  /** Where a Mac in Setup Assistant learns whether it is assigned, and is given its device certificate. */
+  activateUrl: string
+  /** In place of https://mdmenrollment.apple.com. */
+  adeUrl: string
+  /** Where an administrator of Apple Business clicks: devices, terms, the token file. */
+  adeControlUrl: string
   pid: number
 }
 
-export type AppleKeys = { authority: EvaluationAuthority; push: PushCertificates }
+export type AppleKeys = { authority: EvaluationAuthority; push: PushCertificates; deviceCa: DeviceCa }
 
 const addressFile = (directory: string) => join(directory, 'apns.json')
 
@@ -41,10 +48,17 @@ export function openKeys(directory: string, now: Date): AppleKeys {
     push = createPushCertificates(now)
     writeJson(pushFile, push)
   }
+  const deviceCaFile = join(directory, 'device-authority.json')
+  let deviceCa = readJson<DeviceCa>(deviceCaFile)
+  if (deviceCa === undefined) {
+    deviceCa = createDeviceCa(now)
+    writeJson(deviceCaFile, deviceCa)
+  }
+  writeDurably(join(directory, 'device-ca.pem'), deviceCa.certificatePem, PUBLIC)
   writeDurably(join(directory, 'attestation-root.pem'), exported.root, PUBLIC)
   writeDurably(join(directory, 'push-cert.pem'), push.pushCertPem, PUBLIC)
   writeDurably(join(directory, 'push-key.pem'), push.pushKeyPem)
-  return { authority: importAuthority(exported), push }
+  return { authority: importAuthority(exported), push, deviceCa }
 }
 
 export const readAddress = (directory: string) => readJson<AppleAddress>(addressFile(directory))

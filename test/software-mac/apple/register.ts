@@ -71,11 +71,13 @@ export function openRegister(directory: string): Register {
   }
 }
 
+export type FactoryPurpose = 'attest' | 'courier' | 'activate'
+
 /** Signed with the factory key: ECDSA P-256 / SHA-256 over purpose ‖ 0 ‖ bytes, DER. */
-export function isFactorySigned(mac: MadeMac, purpose: 'attest' | 'courier', bytes: Uint8Array, signature: Uint8Array): boolean {
+export function isFactorySigned(mac: MadeMac, purpose: FactoryPurpose, bytes: Uint8Array, signature: Uint8Array): boolean {
   const key = createPublicKey({ key: Buffer.from(mac.factoryKey, 'base64'), format: 'der', type: 'spki' })
   return verify('sha256', factoryStatement(purpose, bytes), key, signature)
 }
 
-export const factoryStatement = (purpose: 'attest' | 'courier', bytes: Uint8Array) =>
+export const factoryStatement = (purpose: FactoryPurpose, bytes: Uint8Array) =>
   Buffer.concat([Buffer.from(`software apple ${purpose}`), Buffer.of(0), bytes])

@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:net'
+import { join } from 'node:path'
+import { startAdeService } from './ade/service.ts'
 import { createApns } from './apns.ts'
 import { createCourier } from './courier.ts'
 import { createDesk } from './desk-http.ts'
@@ -11,10 +13,11 @@ export type SoftwareApple = { address: AppleAddress; close(): Promise<void> }
 /** Starts APNs, courier and attestation on free loopback ports and writes where they are. The caller holds the lock. */
 export async function serveApple(options: { directory: string; now: () => Date }): Promise<SoftwareApple> {
   const { directory, now } = options
-  const { authority, push } = openKeys(directory, now())
+  const { authority, push, deviceCa } = openKeys(directory, now())
+  const ade = await startAdeService({ now, file: join(directory, 'ade.json') })
   const register = openRegister(directory)
   const courier = createCourier(register, now)
-  const desk = createDesk({ authority, register, courier, now })
+  const desk = createDesk({ authority, register, courier, deviceCa, ade: ade.control, now })
   const apns = createApns({ push, findToken: register.findToken, deliver: courier.deliver, now })
   const deskPort = await listen(desk)
   const apnsPort = await listen(apns.server)
@@ -24,6 +27,9 @@ export async function serveApple(options: { directory: string; now: () => Date }
     courierUrl: `ws://127.0.0.1:${deskPort}/courier`,
     attestUrl: `http://127.0.0.1:${deskPort}/attest`,
     manufactureUrl: `http://127.0.0.1:${deskPort}/manufacture`,
+    activateUrl: `http://127.0.0.1:${deskPort}/activate`,
+    adeUrl: ade.url,
+    adeControlUrl: `http://127.0.0.1:${deskPort}/ade`,
     pid: process.pid,
   }
   writeAddress(directory, address)
@@ -33,7 +39,7 @@ export async function serveApple(options: { directory: string; now: () => Date }
       courier.close()
       desk.closeAllConnections()
       apns.close()
-      await Promise.all([shut(desk), shut(apns.server)])
+      await Promise.all([shut(desk), shut(apns.server), ade.close()])
     },
   }
 }

@@ -1,5 +1,5 @@
 import { readAddress } from '../apple/directory.ts'
-import { factoryStatement } from '../apple/register.ts'
+import { type FactoryPurpose, factoryStatement } from '../apple/register.ts'
 import type { Device } from './device.ts'
 import { type Reply, ServerAway, send } from './http.ts'
 import type { EnclaveKey } from './secure-enclave.ts'
@@ -11,7 +11,11 @@ export type AppleLink = {
   signIn(nonce: Uint8Array): Uint8Array
   manufacture(device: Device, signal: AbortSignal): Promise<void>
   attest(body: object, signal: AbortSignal): Promise<Uint8Array[]>
+  /** What Apple tells this Mac in Setup Assistant, and the device certificate for the key shown. */
+  activate(serial: string, spki: Uint8Array, signal: AbortSignal): Promise<Activation>
 }
+
+export type Activation = { certificate: Uint8Array; profile: { url: string; await_device_configured?: boolean } | undefined }
 
 /** Software Apple knows this serial number under another key. */
 export class SerialTaken extends Error {}
@@ -22,7 +26,7 @@ export function createAppleLink(appleDirectory: string, factoryKey: EnclaveKey):
     if (found === undefined) throw new ServerAway('software Apple has not started yet')
     return found
   }
-  const signed = (purpose: 'attest' | 'courier', bytes: Uint8Array) => factoryKey.signDer('sha256', factoryStatement(purpose, bytes))
+  const signed = (purpose: FactoryPurpose, bytes: Uint8Array) => factoryKey.signDer('sha256', factoryStatement(purpose, bytes))
   return {
     courierUrl: () => address().courierUrl,
     signIn: (nonce) => signed('courier', nonce),
@@ -43,8 +47,18 @@ export function createAppleLink(appleDirectory: string, factoryKey: EnclaveKey):
       const { chain } = JSON.parse(Buffer.from(reply.body).toString()) as { chain: string[] }
       return chain.map((der) => new Uint8Array(Buffer.from(der, 'base64url')))
     },
+    async activate(serial, spki, signal) {
+      const bytes = Buffer.from(JSON.stringify({ serial, spki: base64url(spki) }))
+      const headers = { 'x-factory-signature': base64url(signed('activate', bytes)) }
+      const reply = await send({ url: address().activateUrl, method: 'POST', headers, body: bytes, signal })
+      if (reply.status !== 200) throw refused('activate', reply)
+      const answer = JSON.parse(Buffer.from(reply.body).toString()) as { certificate: string; profile: Activation['profile'] | null }
+      return { certificate: new Uint8Array(Buffer.from(answer.certificate, 'base64url')), profile: answer.profile ?? undefined }
+    },
   }
 }
+
+const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
 
 const refused = (what: string, reply: Reply) =>
   new Error(`software Apple refused to ${what}: ${reply.status} ${Buffer.from(reply.body).toString().slice(0, 200)}`)

@@ -14,9 +14,17 @@ export type Attestor = {
   deviceProperties(nonce: Uint8Array | undefined, signal: AbortSignal): Promise<Uint8Array[]>
   /** For ACME: freshness is SHA-256 of the token's ASCII characters, and the key the one being certified. */
   acmeKey(token: string, spki: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]>
+  /** For Platform SSO: freshness is the hash that the extension was given, the key its own. */
+  extensionKey(clientDataHash: Uint8Array, spki: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]>
 }
 
-type Request = { purpose: AttestRequest['purpose']; spki: Uint8Array; freshness: Uint8Array | undefined; isFreshnessMissing: boolean }
+type Request = {
+  purpose: AttestRequest['purpose']
+  spki: Uint8Array
+  freshness: Uint8Array | undefined
+  isFreshnessMissing: boolean
+  isAnonymous?: boolean
+}
 
 export function createAttestor(options: {
   directory: string
@@ -26,6 +34,8 @@ export function createAttestor(options: {
 }): Attestor {
   const { device, misbehaviour } = options
   const replayFile = join(options.directory, 'kept-attestation.json')
+  /** The extension and its key are one each here: so is the cache. */
+  const extensionFile = join(options.directory, 'kept-extension-attestation.json')
   let impostor: EvaluationAuthority | undefined
 
   async function ask(request: Request, signal: AbortSignal): Promise<Uint8Array[]> {
@@ -33,7 +43,8 @@ export function createAttestor(options: {
       ...(misbehaviour.attestedSerial === undefined ? {} : { serial: misbehaviour.attestedSerial }),
       ...(request.isFreshnessMissing ? { isFreshnessMissing: true } : {}),
     }
-    const common = { purpose: request.purpose, boot: bootFacts(device()), isUserEnrollment: device().isUserEnrollment, faults }
+    const isUserEnrollment = device().isUserEnrollment || request.isAnonymous === true
+    const common = { purpose: request.purpose, boot: bootFacts(device()), isUserEnrollment, faults }
     if (misbehaviour.root === 'foreign') {
       impostor ??= createEvaluationAuthority({ now: new Date() })
       return attestAlone(impostor, device(), { ...common, spki: request.spki, freshness: request.freshness })
@@ -42,9 +53,9 @@ export function createAttestor(options: {
     return options.link.attest({ ...common, serial: device().serial, spki: base64url(request.spki), ...freshness }, signal)
   }
 
-  async function keptOr(fresh: () => Promise<Uint8Array[]>): Promise<Uint8Array[]> {
-    const kept = readJson<string[]>(replayFile) ?? (await fresh()).map(base64url)
-    writeJson(replayFile, kept)
+  async function keptOr(file: string, fresh: () => Promise<Uint8Array[]>): Promise<Uint8Array[]> {
+    const kept = readJson<string[]>(file) ?? (await fresh()).map(base64url)
+    writeJson(file, kept)
     return kept.map((der) => new Uint8Array(Buffer.from(der, 'base64url')))
   }
 
@@ -57,13 +68,24 @@ export function createAttestor(options: {
         freshness,
         isFreshnessMissing: misbehaviour.nonce === 'missing',
       })
-      if (misbehaviour.nonce === 'replayed') return keptOr(() => ask(about(randomBytes(32)), signal))
+      if (misbehaviour.nonce === 'replayed') return keptOr(replayFile, () => ask(about(randomBytes(32)), signal))
       return ask(about(nonce), signal)
     },
     async acmeKey(token, spki, signal) {
       const about = misbehaviour.acmeFreshness === 'wrong' ? `${token}.` : token
       const isFreshnessMissing = misbehaviour.acmeFreshness === 'missing'
       return ask({ purpose: 'acme', spki, freshness: sha256(Buffer.from(about, 'ascii')), isFreshnessMissing }, signal)
+    },
+    async extensionKey(clientDataHash, spki, signal) {
+      const lie = misbehaviour.sso
+      const about: Request = {
+        purpose: 'platform-sso',
+        spki: lie === 'foreign-key' ? ephemeralKey('P-256').spki : spki,
+        freshness: lie === 'wrong-freshness' ? randomBytes(32) : clientDataHash,
+        isFreshnessMissing: lie === 'no-freshness',
+        isAnonymous: lie === 'anonymous',
+      }
+      return lie === 'cached' ? keptOr(extensionFile, () => ask(about, signal)) : ask(about, signal)
     },
   }
 }

@@ -23,9 +23,20 @@ export const tokenUpdateMessage = (device: Device, enrollment: Enrollment, token
   UDID: device.udid,
   Token: Buffer.from(token, 'hex'),
   PushMagic: enrollment.pushMagic,
-  AwaitingConfiguration: false,
+  AwaitingConfiguration: enrollment.isAwaitingConfiguration === true,
   NotOnConsole: false,
 })
+
+/** Apple: SetBootstrapToken. The server keeps it in escrow for this enrollment alone. */
+export const setBootstrapTokenMessage = (device: Device, enrollment: Enrollment, token: string): PlistDict => ({
+  MessageType: 'SetBootstrapToken',
+  UDID: device.udid,
+  BootstrapToken: Buffer.from(token, 'base64'),
+  AwaitingConfiguration: enrollment.isAwaitingConfiguration === true,
+})
+
+/** Apple: GetBootstrapToken. */
+export const getBootstrapTokenMessage = (device: Device): PlistDict => ({ MessageType: 'GetBootstrapToken', UDID: device.udid })
 
 /** Apple: CheckOut, on best effort. */
 export const checkOutMessage = (device: Device, { mdm }: Enrollment): PlistDict => ({

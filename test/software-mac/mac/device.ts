@@ -29,6 +29,7 @@ export type Device = {
   fileVault: boolean
   remoteDesktop: boolean
   externalBoot: 'allowed' | 'disallowed'
+  /** Since macOS 11 every device enrollment supervises. */
   isSupervised: boolean
   isEnrolledViaAde: boolean
   isUserEnrollment: boolean
@@ -76,7 +77,7 @@ export function manufacture(serial: string): Device {
     remoteDesktop: false,
     externalBoot: 'disallowed',
     isSupervised: true,
-    isEnrolledViaAde: true,
+    isEnrolledViaAde: false,
     isUserEnrollment: false,
     rdma: false,
     bootSession: newBootSession(),

@@ -15,6 +15,12 @@ export type Enrollment = {
   pushMagic: string
   /** Hex, from software Apple. */
   token?: string
+  /** It came from Apple's device assignment. */
+  isAutomated?: boolean
+  /** Held in Setup Assistant until DeviceConfigured. */
+  isAwaitingConfiguration?: boolean
+  /** The server has taken the bootstrap token of this enrollment. */
+  isBootstrapTokenEscrowed?: boolean
   /** Why the Mac left. */
   reason?: string
 }
@@ -23,3 +29,9 @@ const enrollmentFile = (directory: string) => join(directory, 'enrollment.json')
 export const readEnrollment = (directory: string) => readJson<Enrollment>(enrollmentFile(directory))
 export const writeEnrollment = (directory: string, enrollment: Enrollment) => writeJson(enrollmentFile(directory), enrollment)
 export const forgetEnrollment = (directory: string) => rmSync(enrollmentFile(directory), { force: true })
+
+export function known(directory: string): Enrollment {
+  const enrollment = readEnrollment(directory)
+  if (enrollment === undefined) throw new TypeError('this Mac has no enrollment')
+  return enrollment
+}

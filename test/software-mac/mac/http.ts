@@ -11,6 +11,7 @@ export type Outgoing = {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT'
   headers?: Record<string, string>
   body?: Uint8Array | string
+  maxReplyBytes?: number
   signal: AbortSignal
 }
 
@@ -31,7 +32,7 @@ export async function send(outgoing: Outgoing): Promise<Reply> {
     signal.throwIfAborted()
     throw new ServerAway(`${new URL(url).host} does not answer`, { cause: error })
   }
-  if (reply.body.length > MAX_REPLY_BYTES) throw new RangeError('the reply is too large')
+  if (reply.body.length > (outgoing.maxReplyBytes ?? MAX_REPLY_BYTES)) throw new RangeError('the reply is too large')
   if (reply.status === 429 || reply.status >= 500) throw new ServerAway(`${new URL(url).host} answered ${reply.status}`)
   return reply
 }

@@ -11,7 +11,8 @@ export class Unrecognized extends Error {}
 export class MdmRefused extends Error {}
 
 export type MdmClient = {
-  checkIn(message: PlistDict): Promise<void>
+  /** Returns the body of the answer, empty for most messages. */
+  checkIn(message: PlistDict): Promise<Uint8Array>
   /** Sends a status or a result; the answer is the next command, or undefined when there is none. */
   connect(message: PlistDict): Promise<PlistDict | undefined>
 }
@@ -39,8 +40,8 @@ export function createMdmClient(options: {
     return reply.body
   }
   return {
-    async checkIn(message) {
-      await put(options.reach(options.enrollment().mdm.checkInUrl), 'application/x-apple-aspen-mdm-checkin', message)
+    checkIn(message) {
+      return put(options.reach(options.enrollment().mdm.checkInUrl), 'application/x-apple-aspen-mdm-checkin', message)
     },
     async connect(message) {
       const body = await put(options.reach(options.enrollment().mdm.serverUrl), 'application/x-apple-aspen-mdm', message)

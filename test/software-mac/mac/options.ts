@@ -20,8 +20,15 @@ export type MacOptions = {
   isAsleep: boolean
   reauthenticates: boolean
   unenrolls: boolean
+  /** Boots into Setup Assistant and asks Apple for its enrollment. */
+  isAutomated: boolean
+  rotatesToken: boolean
+  /** Asks for its bootstrap token and says whether it is the one. */
+  getsBootstrapToken: boolean
+  /** Without: no Platform SSO extension. */
+  hasPlatformSso: boolean
   /** No MDM at all: only an agent that says it runs on the Mac of this serial number. */
-  claim: { serial: string; serverUrl: string } | undefined
+  claim: { serial: string; serverUrl: string; ssoOf: string | undefined } | undefined
 }
 
 export class OptionFault extends Error {}
@@ -51,6 +58,10 @@ const FLAGS = {
   asleep: { type: 'boolean' },
   reauthenticate: { type: 'boolean' },
   unenroll: { type: 'boolean' },
+  ade: { type: 'boolean' },
+  'rotate-token': { type: 'boolean' },
+  'get-bootstrap-token': { type: 'boolean' },
+  'no-sso': { type: 'boolean' },
   // lies
   'attested-serial': { type: 'string' },
   nonce: { type: 'string' },
@@ -58,8 +69,15 @@ const FLAGS = {
   'csr-key': { type: 'string' },
   root: { type: 'string' },
   'security-info': { type: 'string' },
+  'certificate-list': { type: 'string' },
+  sso: { type: 'string' },
+  renewal: { type: 'string' },
+  'machine-info': { type: 'string' },
+  declarations: { type: 'string' },
+  'bootstrap-token': { type: 'string' },
   'claim-serial': { type: 'string' },
   'server-url': { type: 'string' },
+  'sso-of': { type: 'string' },
 } as const
 
 const DEMO_MODEL = join(import.meta.dirname, '../../models/demo')
@@ -92,6 +110,10 @@ export function parseMacOptions(argv: string[], env: Environment): MacOptions {
     isAsleep: isOn('asleep'),
     reauthenticates: isOn('reauthenticate'),
     unenrolls: isOn('unenroll'),
+    isAutomated: isOn('ade'),
+    rotatesToken: isOn('rotate-token'),
+    getsBootstrapToken: isOn('get-bootstrap-token'),
+    hasPlatformSso: !isOn('no-sso'),
     claim: claimOf(read),
   }
 }
@@ -140,6 +162,12 @@ function misbehaviourOf(read: Read): Misbehaviour {
   const csrKey = oneOf(read, 'csr-key', ['foreign'])
   const root = oneOf(read, 'root', ['foreign'])
   const securityInfo = oneOf(read, 'security-info', ['contradict'])
+  const certificateList = oneOf(read, 'certificate-list', ['missing', 'foreign'])
+  const sso = oneOf(read, 'sso', ['cached', 'foreign-key', 'wrong-freshness', 'no-freshness', 'anonymous'])
+  const renewal = oneOf(read, 'renewal', ['keeps-old', 'fails'])
+  const machineInfo = oneOf(read, 'machine-info', ['foreign', 'tampered', 'other-serial'])
+  const declarations = oneOf(read, 'declarations', ['invalid', 'silent'])
+  const bootstrapToken = oneOf(read, 'bootstrap-token', ['never-set'])
   return {
     ...(attestedSerial === undefined ? {} : { attestedSerial }),
     ...(nonce === undefined ? {} : { nonce }),
@@ -147,12 +175,18 @@ function misbehaviourOf(read: Read): Misbehaviour {
     ...(csrKey === undefined ? {} : { csrKey }),
     ...(root === undefined ? {} : { root }),
     ...(securityInfo === undefined ? {} : { securityInfo }),
+    ...(certificateList === undefined ? {} : { certificateList }),
+    ...(sso === undefined ? {} : { sso }),
+    ...(renewal === undefined ? {} : { renewal }),
+    ...(machineInfo === undefined ? {} : { machineInfo }),
+    ...(declarations === undefined ? {} : { declarations }),
+    ...(bootstrapToken === undefined ? {} : { bootstrapToken }),
   }
 }
 
 function claimOf(read: Read): MacOptions['claim'] {
   const serial = read('claim-serial')
-  return serial === undefined ? undefined : { serial, serverUrl: required(read, 'server-url') }
+  return serial === undefined ? undefined : { serial, serverUrl: required(read, 'server-url'), ssoOf: read('sso-of') }
 }
 
 function required(read: Read, flag: Flag): string {

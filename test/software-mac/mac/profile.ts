@@ -38,6 +38,7 @@ export type MdmPayload = {
   accessRights: number
   signMessage: boolean
   checkOutWhenRemoved: boolean
+  serverCapabilities: string[]
 }
 
 /** ASN.1 SEQUENCE: a signed profile; anything else must be a plain property list. */
@@ -107,6 +108,7 @@ export function mdmPayload({ dict }: Payload): MdmPayload {
     accessRights,
     signMessage: dict.SignMessage === true,
     checkOutWhenRemoved: dict.CheckOutWhenRemoved === true,
+    serverCapabilities: Array.isArray(dict.ServerCapabilities) ? dict.ServerCapabilities.filter((one) => typeof one === 'string') : [],
   }
 }
 
@@ -124,7 +126,7 @@ function optionalString(dict: PlistDict, key: string): string {
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /** Macs insist on https; plain HTTP is let through on loopback alone, where evaluation runs. */
-function webAddress(dict: PlistDict, key: string): string {
+export function webAddress(dict: PlistDict, key: string): string {
   const url = URL.parse(stringAt(dict, key))
   const isAllowed = url?.protocol === 'https:' || (url?.protocol === 'http:' && LOOPBACK.has(url.hostname))
   if (url === null || !isAllowed) throw new ProfileError(`${key} is not an https address`)

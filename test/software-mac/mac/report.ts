@@ -4,6 +4,13 @@ export type MacState =
   | 'waiting'
   | 'enrolling'
   | 'enrolled'
+  | 'awaiting-configuration'
+  | 'bootstrap-token'
+  | 'declarations'
+  | 'installed'
+  | 'locked'
+  | 'erased'
+  | 'shut-down'
   | 'command'
   | 'agent-started'
   | 'agent-ended'
@@ -25,5 +32,7 @@ export const EXIT = {
   serialTaken: 13,
   /** Another process is this Mac. */
   inUse: 14,
+  /** The server erased it: what is left is the hardware. */
+  erased: 15,
   badOptions: 30,
 } as const

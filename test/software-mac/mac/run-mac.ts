@@ -1,24 +1,22 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createBackoff } from '../backoff.ts'
-import { keepAgent } from './agent-process.ts'
 import { createAppleLink } from './apple-link.ts'
 import { createAttestor } from './attestor.ts'
-import { checkOutMessage } from './check-in.ts'
-import { createCommandLoop } from './command-loop.ts'
-import type { CommandContext } from './commands/command.ts'
-import { keepCourier } from './courier-client.ts'
-import { type Device, manufacture, newBootSession, readDevice, withPosture, writeDevice } from './device.ts'
-import { authenticate, type EnrollDeps, enroll, updateToken } from './enroll.ts'
-import { type Enrollment, forgetEnrollment, readEnrollment, writeEnrollment } from './enrollment.ts'
+import { checkOutMessage, getBootstrapTokenMessage } from './check-in.ts'
+import { type CourierClient, keepCourier } from './courier-client.ts'
+import { type Device, manufacture, readDevice, withPosture, writeDevice } from './device.ts'
+import { authenticate, type EnrollDeps, enroll, escrowBootstrapToken, updateToken } from './enroll.ts'
+import { forgetEnrollment, known, readEnrollment, writeEnrollment } from './enrollment.ts'
 import { ServerAway } from './http.ts'
 import { openIdentityStore } from './identity-store.ts'
 import { type InstallDeps, removeProfile } from './install-profile.ts'
-import { createMdmClient, Unrecognized } from './mdm-client.ts'
+import { live } from './live.ts'
+import { createMdmClient, MdmRefused, Unrecognized } from './mdm-client.ts'
 import type { MacOptions } from './options.ts'
+import { readDict } from './plist/read.ts'
 import { openProfileStore } from './profile-store.ts'
 import { EXIT, type Report } from './report.ts'
 import { openSecureEnclave } from './secure-enclave.ts'
+import { readSystem } from './system-state.ts'
 
 /** One Mac from power-on to power-off; returns its exit code. Refusals for good are thrown; being away is waited out. */
 export async function runMac(options: MacOptions, report: Report, outer: AbortSignal): Promise<number> {
@@ -54,98 +52,37 @@ export async function runMac(options: MacOptions, report: Report, outer: AbortSi
   }
   const reach = (url: string): string => reachable(url, options.serverAddress)
   const client = createMdmClient({ enrollment: () => known(directory), identity: () => identityOf(install), reach, signal })
-  const deps: EnrollDeps = { install, device, client, pushToken: courier.token, enrollUrl: options.enrollUrl }
+  const deps: EnrollDeps = {
+    install,
+    device,
+    client,
+    pushToken: courier.token,
+    enrollUrl: options.enrollUrl,
+    setupAssistant: options.isAutomated ? link : undefined,
+    reach,
+  }
+  const patiently = (step: () => Promise<void>) => retry(step, signal, (why) => report('waiting', why))
 
   try {
     if (readEnrollment(directory)?.step === 'unenrolled') {
-      if (options.enrollUrl === undefined) return EXIT.unenrolled
+      if (options.enrollUrl === undefined && !options.isAutomated) return EXIT.unenrolled
       forgetEnrollment(directory)
     }
     if (readEnrollment(directory)?.step !== 'enrolled') report('enrolling')
-    await retry(
-      () => enroll(deps),
-      signal,
-      (why) => report('waiting', why),
-    )
+    await patiently(() => enroll(deps))
     if (options.unenrolls) return await leave('this Mac was told to leave')
-    if (options.reauthenticates)
-      await retry(
-        () => startOver(deps),
-        signal,
-        (why) => report('waiting', why),
-      )
+    if (options.reauthenticates) await patiently(() => startOver(deps))
+    if (options.rotatesToken) await patiently(() => rotateToken(deps, courier))
+    await patiently(() => escrow(deps, report))
+    if (options.getsBootstrapToken) report('bootstrap-token', await fetchBootstrapToken(deps))
     report('enrolled')
-    return await live()
+    return await live({ options, enroll: deps, report, wakes, reach, outer, signal, leave })
   } catch (error) {
     if (error instanceof Unrecognized) return leave(error.message, { isSilent: true })
     if (outer.aborted) return EXIT.stopped
     throw error
   } finally {
     over.abort()
-  }
-
-  /** Enrolled: the agent runs, commands are answered, until the Mac stops or leaves. */
-  async function live(): Promise<number> {
-    const due: { reboot?: boolean; leave?: string } = {}
-    const context = (): CommandContext => ({
-      ...install,
-      device,
-      accessRights: known(directory).mdm.accessRights,
-      enrollmentIdentifier: known(directory).profileIdentifier,
-      agentVersion,
-      rebootLater: () => {
-        due.reboot = true
-      },
-      unenrollLater: (reason) => {
-        due.leave = reason
-      },
-    })
-    let agent = startAgent()
-    const loop = createCommandLoop({
-      client,
-      context,
-      isAsleep: () => options.isAsleep || existsSync(join(directory, 'asleep')),
-      onCommand: (requestType, status) => report('command', `${requestType} ${status}`),
-      onTrouble: (why) => report('waiting', why),
-      async afterwards() {
-        if (due.leave !== undefined) throw new Leaving(due.leave)
-        if (due.reboot !== true) return
-        due.reboot = false
-        await agent.stop()
-        writeDevice(directory, { ...device(), bootSession: newBootSession() })
-        agent = startAgent()
-      },
-      signal,
-    })
-    wakes.now = loop.wake
-    try {
-      await loop.run()
-      return EXIT.stopped
-    } catch (error) {
-      if (error instanceof Leaving) return await leave(error.message)
-      throw error
-    } finally {
-      await agent.stop()
-    }
-  }
-
-  function startAgent(): { stop(): Promise<void> } {
-    const settings = options.agent
-    if (settings === undefined) return { stop: () => Promise.resolve() }
-    const ending = new AbortController()
-    const running = keepAgent({
-      directory,
-      serverUrl: new URL(reach(known(directory).mdm.serverUrl)).origin,
-      settings,
-      onState: (state, detail) => report(`agent-${state}`, detail),
-      signal: AbortSignal.any([outer, ending.signal]),
-    })
-    return {
-      stop() {
-        ending.abort()
-        return running
-      },
-    }
   }
 
   /** CheckOut is best effort; what the profile brought goes in any case. */
@@ -162,10 +99,6 @@ export async function runMac(options: MacOptions, report: Report, outer: AbortSi
   }
 }
 
-class Leaving extends Error {}
-
-const agentVersion = (JSON.parse(readFileSync(join(import.meta.dirname, '../../../package.json'), 'utf8')) as { version: string }).version
-
 /** The stored Mac, or a new one; the returned function reads it as it is at the moment. */
 function powerOn(options: MacOptions): () => Device {
   const stored = readDevice(options.directory)
@@ -173,6 +106,32 @@ function powerOn(options: MacOptions): () => Device {
   const device = withPosture(found, options.posture, options.isRebooted && stored !== undefined)
   if (device !== stored) writeDevice(options.directory, device)
   return () => readDevice(options.directory) ?? device
+}
+
+/** A server that will not have the token is no reason not to be managed. */
+async function escrow(deps: EnrollDeps, report: Report): Promise<void> {
+  try {
+    await escrowBootstrapToken(deps)
+  } catch (error) {
+    if (!(error instanceof MdmRefused)) throw error
+    report('waiting', error.message)
+  }
+}
+
+/** Apple gives another token once the one before was let go. */
+async function rotateToken(deps: EnrollDeps, courier: CourierClient): Promise<void> {
+  const enrollment = known(deps.install.directory)
+  await courier.token(enrollment.mdm.topic)
+  if (enrollment.token !== undefined) courier.unregister(enrollment.token)
+  await updateToken(deps)
+}
+
+/** As before a software update: the server's copy is compared with the Mac's own. */
+async function fetchBootstrapToken({ install, device, client }: EnrollDeps): Promise<'same' | 'another' | 'none'> {
+  const body = await client.checkIn(getBootstrapTokenMessage(device()))
+  const token = body.length === 0 ? undefined : readDict(body).BootstrapToken
+  if (!(token instanceof Uint8Array) || token.length === 0) return 'none'
+  return Buffer.from(token).toString('base64') === readSystem(install.directory).bootstrapToken ? 'same' : 'another'
 }
 
 async function startOver(deps: EnrollDeps): Promise<void> {
@@ -185,12 +144,6 @@ function reachable(url: string, serverAddress: string | undefined): string {
   if (serverAddress === undefined) return url
   const { pathname, search } = new URL(url)
   return new URL(pathname + search, serverAddress).href
-}
-
-function known(directory: string): Enrollment {
-  const enrollment = readEnrollment(directory)
-  if (enrollment === undefined) throw new TypeError('this Mac has no enrollment')
-  return enrollment
 }
 
 function identityOf(install: InstallDeps) {

@@ -1,4 +1,5 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { readIfThere, writeDurably } from '../durable-file.ts'
 
@@ -20,6 +21,7 @@ export type SecureEnclave = {
   find(name: string): EnclaveKey | undefined
   /** A new key of this name in place of any older one. */
   generate(name: string, curve: Curve): EnclaveKey
+  remove(name: string): void
 }
 
 export function openSecureEnclave(directory: string): SecureEnclave {
@@ -33,7 +35,8 @@ export function openSecureEnclave(directory: string): SecureEnclave {
     writeDurably(path(name), privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
     return fromKey(privateKey)
   }
-  return { find, generate, open: (name, curve) => find(name) ?? generate(name, curve) }
+  const remove = (name: string) => rmSync(path(name), { force: true })
+  return { find, generate, remove, open: (name, curve) => find(name) ?? generate(name, curve) }
 }
 
 /** A key that is nowhere stored: for the attestation of one DeviceInformation answer, and for one ACME account. */

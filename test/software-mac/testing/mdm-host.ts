@@ -4,10 +4,13 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { createMdm } from '../../../mdm/create-mdm.ts'
+import type { Declaration } from '../../../mdm/ddm/declaration.ts'
+import { declarationsToken } from '../../../mdm/ddm/tokens.ts'
 import { createDeviceCa, createProfileSigner } from '../../../mdm/issuer.ts'
-import type { Mdm, MdmEvents, RawReply, RawRequest, Reply } from '../../../mdm/ports.ts'
+import type { DeclarationSet, Mdm, MdmDeps, MdmEvents, RawReply, RawRequest, Reply } from '../../../mdm/ports.ts'
 import { createApnsSender } from '../../../mdm/push/apns.ts'
 import { topicOf } from '../../../mdm/push/topic.ts'
+import { deliver } from '../../../mdm/push/wake.ts'
 import { createMemoryPorts } from '../../../mdm/testing/memory-ports.ts'
 import { judgeAcmeAttestation } from '../../../server/attestation/judge-acme.ts'
 import { createEvaluationAnchors } from '../../../server/attestation/roots.ts'
@@ -19,6 +22,10 @@ export type MdmHost = {
   mdm: Mdm
   events: { type: string; event: Record<string, unknown> }[]
   replies: Reply[]
+  /** What declarative management offers to every Mac. */
+  declare(declarations: readonly Declaration[]): void
+  /** Setup Assistant of this Mac is let into this enrollment. */
+  admit(serial: string, enrollmentId: string): void
   untilEvent(type: string): Promise<Record<string, unknown>>
   untilReply(command: string): Promise<Reply>
   close(): Promise<void>
@@ -30,6 +37,8 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
   const ports = createMemoryPorts()
   const events: MdmHost['events'] = []
   const replies: Reply[] = []
+  let declared: DeclarationSet | undefined
+  const admitted = new Map<string, string>()
   const server = createServer()
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -42,7 +51,7 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
   const now = new Date()
   const ca = await createDeviceCa({ organization: 'Test', now })
   const profileSigner = await createProfileSigner({ organization: 'Test', now })
-  const mdm = createMdm({
+  const deps: MdmDeps = {
     publicUrl: url,
     organization: 'Test',
     clock: { now: () => new Date() },
@@ -51,7 +60,17 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
     profileSigner,
     topic: () => topicOf(file('push-cert.pem')),
     push,
+    // No queue between the wish and the push; the appliance's own is tested where it lives.
+    wakes: { want: async (enrollmentId) => void (await deliver(deps, enrollmentId)), heard: async () => {} },
     ...ports,
+    declarations: { find: async () => declared, fetched: async () => {} },
+    automated: {
+      anchors: [new X509Certificate(file('device-ca.pem'))],
+      admit: async ({ serial }) => {
+        const enrollmentId = admitted.get(serial)
+        return enrollmentId === undefined ? undefined : { enrollmentId }
+      },
+    },
     async verifyAttestation({ attObj, token, enrollmentId }) {
       const serial = (await ports.enrollments.find(enrollmentId))?.serial ?? ''
       const verdict = judgeAcmeAttestation({ attObj, token, serial, anchors, allowEvaluation: true, at: new Date() })
@@ -59,7 +78,8 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
       return { ok: true, spki: verdict.spki, evidenceDigest: new Uint8Array(32) }
     },
     events: recorder(events, replies),
-  })
+  }
+  const mdm = createMdm(deps)
   server.on('request', (request, response) => {
     const parts: Buffer[] = []
     request.on('data', (part: Buffer) => parts.push(part))
@@ -82,6 +102,10 @@ export async function startMdmHost(appleDirectory: string): Promise<MdmHost> {
     mdm,
     events,
     replies,
+    declare: (declarations) => {
+      declared = { declarations, token: declarationsToken(declarations), changedAt: new Date() }
+    },
+    admit: (serial, enrollmentId) => void admitted.set(serial, enrollmentId),
     untilEvent: (type) => poll(() => events.find((entry) => entry.type === type)?.event, type),
     untilReply: (command) => poll(() => replies.find((reply) => reply.command === command), command),
     async close() {
@@ -97,6 +121,7 @@ export const TOKEN = 'esp_test'
 
 async function route(mdm: Mdm, request: RawRequest): Promise<RawReply> {
   if (request.path === '/enroll/invitations') return invitation(mdm, request)
+  if (request.path === '/enroll/automated') return mdm.handleAutomatedEnroll(request)
   if (request.path.startsWith('/enroll/')) return mdm.handleEnroll(request)
   if (request.path.startsWith('/acme/')) return mdm.handleAcme(request)
   if (request.path === '/mdm/checkin') return mdm.handleCheckin(request)
@@ -119,9 +144,11 @@ function recorder(events: MdmHost['events'], replies: Reply[]): MdmEvents {
     onProfileIssued: note('profile-issued'),
     onAcmeAttested: note('acme-attested'),
     onAcmeRefused: note('acme-refused'),
+    onIdentityPromoted: note('identity-promoted'),
     onAuthenticate: note('authenticate'),
     onEnrolled: note('enrolled'),
     onCheckOut: note('check-out'),
+    onDeclarativeStatus: note('declarative-status'),
     onReply: async (reply) => void replies.push(reply),
   }
 }

@@ -1,19 +1,21 @@
 import type { Device } from '../device.ts'
 import { ServerAway } from '../http.ts'
 import type { Plist, PlistDict } from '../plist/write.ts'
+import { readSystem, type SystemState } from '../system-state.ts'
 import { type Command, type CommandContext, CommandFormatError, RIGHT } from './command.ts'
 
 const MAX_NONCE_BYTES = 32
 const ATTESTATION = 'DevicePropertiesAttestation'
 
-type Query = { right: number; answer: (device: Device) => Plist | undefined }
+type Query = { right: number; answer: (device: Device, system: SystemState) => Plist | undefined }
 const always = (answer: Query['answer']): Query => ({ right: 0, answer })
 const device = (answer: Query['answer']): Query => ({ right: RIGHT.queryDevice, answer })
 const network = (answer: Query['answer']): Query => ({ right: RIGHT.queryNetwork, answer })
 
 const QUERIES: Record<string, Query> = {
   UDID: always((mac) => mac.udid),
-  MDMOptions: always(() => ({ ActivationLockAllowedWhileSupervised: false })),
+  MDMOptions: always((_, { mdmOptions }) => ({ ActivationLockAllowedWhileSupervised: false, ...mdmOptions })),
+  OrganizationInfo: always((_, { organization }) => organization),
   ProvisioningUDID: device((mac) => (mac.isUserEnrollment ? undefined : mac.provisioningUdid)),
   SerialNumber: device((mac) => (mac.isUserEnrollment ? undefined : mac.serial)),
   DeviceName: device((mac) => mac.deviceName),
@@ -23,11 +25,14 @@ const QUERIES: Record<string, Query> = {
   OSVersion: device((mac) => mac.osVersion),
   BuildVersion: device((mac) => mac.osBuild),
   SupplementalBuildVersion: device((mac) => mac.osBuild),
+  // Empty where no rapid security response is installed.
+  SupplementalOSVersionExtra: device(() => ''),
+  EACSPreflight: device((mac) => (mac.isAppleSilicon ? 'success' : 'not supported')),
   IsAppleSilicon: device((mac) => mac.isAppleSilicon),
   IsSupervised: device((mac) => mac.isSupervised),
   HasBattery: device((mac) => mac.modelName.startsWith('MacBook')),
   SoftwareUpdateDeviceID: device((mac) => mac.softwareUpdateDeviceId),
-  TimeZone: device(() => 'Etc/UTC'),
+  TimeZone: device((_, { timeZone }) => timeZone),
   HostName: network((mac) => mac.hostName),
   LocalHostName: network((mac) => mac.deviceName),
 }
@@ -47,7 +52,7 @@ export const deviceInformation: Command = async (command, context) => {
 function answerTo(name: string, context: CommandContext): Plist | undefined {
   const query = Object.hasOwn(QUERIES, name) ? QUERIES[name] : undefined
   if (query === undefined || (context.accessRights & query.right) !== query.right) return undefined
-  return query.answer(context.device())
+  return query.answer(context.device(), readSystem(context.directory))
 }
 
 /** Without Apple in reach the key is missing, and the command is acknowledged all the same. */

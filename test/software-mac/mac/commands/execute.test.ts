@@ -1,43 +1,16 @@
-import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { contextsIn, runOn } from '../../testing/command-context.ts'
 import { scratch } from '../../testing/processes.ts'
 import { manufacture } from '../device.ts'
 import { ServerAway } from '../http.ts'
-import { openIdentityStore } from '../identity-store.ts'
 import type { PlistDict } from '../plist/write.ts'
-import { openProfileStore } from '../profile-store.ts'
-import { openSecureEnclave } from '../secure-enclave.ts'
-import type { CommandContext } from './command.ts'
+import type { CommandContext, Deed } from './command.ts'
 import { execute } from './execute.ts'
 
 const folder = scratch()
 afterAll(() => folder.remove())
-let ordinal = 0
-
-function contextWith(more: Partial<CommandContext>): CommandContext {
-  const directory = join(folder.path, String(++ordinal))
-  const enclave = openSecureEnclave(directory)
-  const device = manufacture('ESPSIM000007')
-  return {
-    directory,
-    enclave,
-    profiles: openProfileStore(directory),
-    identities: openIdentityStore(directory, enclave),
-    attestor: { deviceProperties: async (nonce) => [nonce ?? new Uint8Array()], acmeKey: async () => [] },
-    misbehaviour: {},
-    signal: new AbortController().signal,
-    device: () => device,
-    accessRights: 8191,
-    rebootLater: () => {},
-    unenrollLater: () => {},
-    enrollmentIdentifier: 'the.enrollment',
-    agentVersion: '1.0',
-    ...more,
-  }
-}
-
-const run = (command: PlistDict, more: Partial<CommandContext> = {}) =>
-  execute({ CommandUUID: 'C', Command: command }, contextWith(more), false)
+const contextWith = contextsIn(folder.path)
+const run = (command: PlistDict, more: Partial<CommandContext> = {}) => runOn(contextWith(more), command)
 const responses = (reply: PlistDict) => Object.keys((reply.QueryResponses ?? {}) as PlistDict)
 const QUERIES = ['UDID', 'SerialNumber', 'HostName', 'DevicePropertiesAttestation', 'NoSuchQuery']
 
@@ -70,7 +43,7 @@ describe('access rights', () => {
 })
 
 test('acknowledges without the attestation when Apple cannot be reached', async () => {
-  const attestor = { deviceProperties: () => Promise.reject(new ServerAway('no')), acmeKey: async () => [] }
+  const attestor = { deviceProperties: () => Promise.reject(new ServerAway('no')), acmeKey: async () => [], extensionKey: async () => [] }
   const reply = await run({ RequestType: 'DeviceInformation', Queries: QUERIES }, { attestor })
   expect([reply.Status, responses(reply)]).toEqual(['Acknowledged', ['UDID', 'SerialNumber', 'HostName']])
 })
@@ -120,8 +93,8 @@ describe('profiles', () => {
   })
 
   test('whose removal is the enrollment’s own end the enrollment', async () => {
-    let reason: string | undefined
-    const context = contextWith({ unenrollLater: (why) => (reason = why) })
+    const deeds: Deed[] = []
+    const context = contextWith({ later: (deed) => deeds.push(deed) })
     const PROFILE =
       '<plist version="1.0"><dict><key>PayloadType</key><string>Configuration</string><key>PayloadVersion</key><integer>1</integer><key>PayloadIdentifier</key><string>the.enrollment</string><key>PayloadUUID</key><string>U</string><key>PayloadContent</key><array/></dict></plist>'
     await execute({ CommandUUID: 'C', Command: { RequestType: 'InstallProfile', Payload: Buffer.from(PROFILE) } }, context, false)
@@ -130,16 +103,10 @@ describe('profiles', () => {
       context,
       false,
     )
-    expect([reply.Status, typeof reason]).toEqual(['Acknowledged', 'string'])
+    expect([reply.Status, deeds]).toEqual(['Acknowledged', [{ kind: 'leave', reason: expect.any(String) }]])
   })
 })
 
 test('puts off even what it does not know while asleep', async () => {
-  expect((await execute({ CommandUUID: 'C', Command: { RequestType: 'Nonsense' } }, contextWith({}), true)).Status).toBe('NotNow')
-})
-
-test('restarts after the answer', async () => {
-  let isDue = false
-  await run({ RequestType: 'RestartDevice' }, { rebootLater: () => (isDue = true) })
-  expect(isDue).toBe(true)
+  expect((await execute({ CommandUUID: 'C', Command: { RequestType: 'Nonsense' } }, contextWith(), true)).Status).toBe('NotNow')
 })

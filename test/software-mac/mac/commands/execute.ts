@@ -1,10 +1,14 @@
 import { isDict } from '../plist/read.ts'
 import type { PlistDict } from '../plist/write.ts'
+import { installEnterpriseApplication, installedApplicationList } from './applications.ts'
 import { type Command, type CommandContext, CommandFailed, CommandFormatError } from './command.ts'
 import { deviceInformation } from './device-information.ts'
-import { installedApplicationList, restartDevice } from './machine.ts'
+import { declarativeManagement, deviceConfigured, switchRemoteDesktop } from './management.ts'
+import { rotateFileVaultKey, setRecoveryLock, verifyRecoveryLock } from './passwords.ts'
+import { deviceLock, eraseDevice, restartDevice, shutDownDevice } from './power.ts'
 import { certificateList, installProfileCommand, profileList, removeProfileCommand } from './profiles.ts'
 import { securityInfo } from './security-info.ts'
+import { settings } from './settings.ts'
 
 const COMMANDS: Record<string, Command> = {
   DeviceInformation: deviceInformation,
@@ -14,7 +18,19 @@ const COMMANDS: Record<string, Command> = {
   ProfileList: profileList,
   CertificateList: certificateList,
   InstalledApplicationList: installedApplicationList,
+  InstallEnterpriseApplication: installEnterpriseApplication,
+  DeviceLock: deviceLock,
+  EraseDevice: eraseDevice,
   RestartDevice: restartDevice,
+  ShutDownDevice: shutDownDevice,
+  SetRecoveryLock: setRecoveryLock,
+  VerifyRecoveryLock: verifyRecoveryLock,
+  RotateFileVaultKey: rotateFileVaultKey,
+  EnableRemoteDesktop: switchRemoteDesktop(true),
+  DisableRemoteDesktop: switchRemoteDesktop(false),
+  Settings: settings,
+  DeviceConfigured: deviceConfigured,
+  DeclarativeManagement: declarativeManagement,
 }
 
 /** Runs one command and returns the whole result message. A sleeping or locked Mac puts everything off. */

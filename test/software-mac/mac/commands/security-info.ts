@@ -1,14 +1,16 @@
 import type { Device } from '../device.ts'
 import type { PlistDict } from '../plist/write.ts'
+import { readSystem } from '../system-state.ts'
 import { type Command, RIGHT } from './command.ts'
 
 const LEVELS = { full: 'full', reduced: 'medium', permissive: 'off' }
 
 /** Apple: SecurityInfo. The system's own word, not signed by Apple; without the right the answer is silent about all of it. */
-export const securityInfo: Command = async (_command, { accessRights, device, misbehaviour }) => {
+export const securityInfo: Command = async (_command, { accessRights, device, directory, misbehaviour }) => {
   if ((accessRights & RIGHT.querySecurity) === 0) return {}
   const isSipOn = misbehaviour.securityInfo === 'contradict' ? !device().sip : device().sip
-  return { SecurityInfo: describe(device(), isSipOn) }
+  const isRecoveryLocked = readSystem(directory).recoveryLock !== undefined
+  return { SecurityInfo: { ...describe(device(), isSipOn), IsRecoveryLockEnabled: isRecoveryLocked } }
 }
 
 const describe = (mac: Device, isSipOn: boolean): PlistDict => ({
@@ -37,5 +39,4 @@ const describe = (mac: Device, isSipOn: boolean): PlistDict => ({
   BootstrapTokenAllowedForAuthentication: 'allowed',
   BootstrapTokenRequiredForSoftwareUpdate: true,
   BootstrapTokenRequiredForKernelExtensionApproval: true,
-  IsRecoveryLockEnabled: false,
 })
