@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { type Appliance, startAppliance, untilTrusted } from '../journeys/support/appliance.ts'
 import { startFleet } from '../journeys/support/fleet.ts'
 import { type Child, startChild } from './child.ts'
+import { benchFleet } from './fleet/main.ts'
 import type { EngineReady, LoadAnswer, LoadOrder, Target } from './messages.ts'
 import { type BenchOptions, parseBenchOptions, USAGE } from './options.ts'
 import { readProcessUsage } from './process-usage.ts'
@@ -128,4 +129,5 @@ async function main(argv: string[]): Promise<number> {
   }
 }
 
-process.exitCode = await main(process.argv.slice(2))
+const [what, ...rest] = process.argv.slice(2)
+process.exitCode = what === 'fleet' ? await benchFleet(rest) : await main(process.argv.slice(2))
