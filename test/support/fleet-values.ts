@@ -41,12 +41,29 @@ export function fleetOfValues(options: { now: Date; count?: number }): FleetValu
         next: start + page.limit < events.length ? String(start + page.limit) : null,
       }
     },
+    listVerdicts: async (id) => {
+      const verdict = find(id)?.verdict
+      return { verdicts: verdict ? [{ ...verdict, id: 'ver_1' }] : [], next: null }
+    },
     recentEvents: async (limit) =>
       macs
         .flatMap((mac) => sampleEvents(mac, options.now).slice(0, 2))
         .sort((a, b) => b.at.getTime() - a.at.getTime())
         .slice(0, limit),
     getEvidence: async (digest) => sampleEvidence(digest, options.now),
+    exportExternalProfile: async ({ serial }) => {
+      const mac = macs.find((one) => one.serial === serial) ?? macs[0]
+      if (mac === undefined) throw new AppError('not_found')
+      return {
+        mac: mac.id,
+        profile: new TextEncoder().encode('<plist version="1.0"><dict/></plist>'),
+        expiresAt: new Date(options.now.getTime() + HOUR),
+      }
+    },
+    revokeIdentity: async () => ({ revoked: 1 }),
+    renewIdentity: async (id) => {
+      if (find(id) === undefined) throw new AppError('not_found')
+    },
     inviteMac: async ({ serial }) => {
       const known = macs.find((mac) => mac.serial === serial)
       if (known?.trust === 'revoked') throw new AppError('conflict', { public: 'This Mac was revoked.' })
@@ -57,6 +74,12 @@ export function fleetOfValues(options: { now: Date; count?: number }): FleetValu
       const mac = find(id)
       if (mac === undefined) throw new AppError('not_found')
       Object.assign(mac, { trust: 'revoked', revokedAt: options.now, isRoutable: false, isConnected: false, session: null })
+    },
+    releaseMac: async ({ mac: id }) => {
+      const mac = find(id)
+      if (mac === undefined) throw new AppError('not_found')
+      if (mac.quarantine === null) throw new AppError('conflict', { public: 'This Mac is not in quarantine.' })
+      Object.assign(mac, { quarantine: null })
     },
     overview: async () => sampleOverview(macs, options.now),
   }
@@ -96,9 +119,12 @@ function sampleMac(index: number, now: Date): MacDetail {
     slots: isConnected ? 4 : 0,
     active: slot === 0 ? 2 : 0,
     addedAt: new Date(now.getTime() - (40 - slot) * 24 * HOUR),
+    pool: slot === 2 ? 'lab' : null,
+    waivers: [],
   }
   return {
     ...summary,
+    ring: 'all',
     revokedAt: trust === 'revoked' ? new Date(now.getTime() - 9 * 24 * HOUR) : null,
     quarantine: null,
     verdict: isEnrolled
@@ -108,6 +134,8 @@ function sampleMac(index: number, now: Date): MacDetail {
           until: trust === 'trusted' && evidenceAt !== null ? new Date(evidenceAt.getTime() + 24 * HOUR) : null,
           decidedAt: new Date(now.getTime() - 20 * MINUTE),
           policyVersion: 1,
+          policyDigest: sampleDigest('policy'),
+          waived: [],
           evidenceDigest: digest,
           keyBinding: 'ticket',
           checks: sampleChecks(reasons, digest, evidenceAt as Date, now),
@@ -122,6 +150,7 @@ function sampleMac(index: number, now: Date): MacDetail {
       lastSeenAt: summary.lastSeenAt,
       udid: isEnrolled ? '5A1C7E52-09D4-4B7B-9E6C-2F0D7C3B1A44' : null,
       provisioningUdid: isEnrolled ? '00008122-001A2D3C0E38801E' : null,
+      unreachableAt: null,
     },
     agentKey: isEnrolled ? { sha256: sampleDigest(`key ${index}`), provedAt: new Date(now.getTime() - 30 * 24 * HOUR) } : null,
     session: isConnected
@@ -313,6 +342,7 @@ function sampleOverview(macs: MacDetail[], now: Date): Overview {
     slots,
     active,
     models: routable.length === 0 ? [] : [{ name: 'espalier-demo', macs: routable.length, slots, active }],
+    waivers: { inForce: 0, macs: 0, nextEnd: null },
     lastHour: {
       total: completed + 5,
       completed,

@@ -3,11 +3,11 @@ import { type Appliance, startAppliance } from './appliance.ts'
 import { type StartedFleet, startApple } from './fleet.ts'
 
 /** For a test file: an appliance with the software Apple beside it and no Macs yet. What is put into `started` is stopped after. */
-export function withBareAppliance(): { appliance(): Appliance; started: StartedFleet[] } {
+export function withBareAppliance(env: Record<string, string> = {}): { appliance(): Appliance; started: StartedFleet[] } {
   let appliance: Appliance | undefined
   const started: StartedFleet[] = []
   beforeAll(async () => {
-    appliance = await startAppliance({ env: { ESPALIER_SOFTWARE_MACS: '0' } })
+    appliance = await startAppliance({ env: { ESPALIER_SOFTWARE_MACS: '0', ...env } })
     started.push(startApple(appliance))
   }, 180_000)
   afterAll(async () => {
