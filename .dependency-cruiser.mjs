@@ -2,7 +2,7 @@
 
 const ours = '^(app|server|agent|mdm|native|deploy|test)/'
 const borders = '^server/(http|trpc|gateway)/'
-const core = '^server/(inference|scheduler|attestation|fleet|usage|audit|compliance|alerts|auth)/'
+const core = '^server/(inference|scheduler|attestation|fleet|usage|audit|compliance|alerts|auth|push|policy|apple-business|releases|setup)/'
 /** Values, types, clocks: imported by everybody, importing nobody. */
 const shared = '^server/(errors|clock)\\.ts$'
 const protocol = '^server/protocol/'

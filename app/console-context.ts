@@ -3,6 +3,8 @@ import { headers } from 'next/headers'
 export type ConsoleContext = {
   mode: 'evaluation' | 'production'
   user: { id: string; email: string; name: string; role: string } | null
+  /** The permissions of that person. */
+  may?: readonly string[]
 }
 
 /** What the server knows of this request before a page asks anything; it sets the header itself and drops what a client sends. */

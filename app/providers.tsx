@@ -5,11 +5,14 @@ import { type ReactNode, useState } from 'react'
 import { failureOf } from './api.ts'
 
 /** Codes that asking again does not change. */
-const FINAL = new Set(['not_signed_in', 'forbidden', 'not_found', 'invalid_request'])
+const FINAL = new Set(['not_signed_in', 'forbidden', 'step_up_required', 'second_factor_required', 'not_found', 'invalid_request'])
 const MAX_RETRIES = 2
 
 function onError(error: unknown): void {
-  if (failureOf(error).code !== 'not_signed_in') return
+  const { code } = failureOf(error)
+  // There it can be set up, and nothing else is to be had before.
+  if (code === 'second_factor_required' && window.location.pathname !== '/account') window.location.assign('/account')
+  if (code !== 'not_signed_in') return
   const here = window.location.pathname + window.location.search
   window.location.assign(`/signin?next=${encodeURIComponent(here)}`)
 }

@@ -1,6 +1,6 @@
 const NAMES: Record<string, string> = {
   owner: 'Owner',
-  it_admin: 'IT admin',
+  it_admin: 'IT-admin',
   security: 'Security',
   operator: 'Operator',
   auditor: 'Auditor',

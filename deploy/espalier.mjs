@@ -9,10 +9,11 @@ const MALFORMED = 30
 /** name → [file, exported function, what it does]; a name of two words comes with its subcommand. */
 const COMMANDS = {
   serve: ['serve.ts', 'serveCommand', 'run the appliance'],
-  agent: ['agent.ts', 'agentCommand', 'run | status: the agent of this Mac'],
+  agent: ['agent.ts', 'agentCommand', 'run | status | doctor | trial: the agent of this Mac'],
   proxy: ['proxy.ts', 'proxyCommand', 'the end-to-end proxy on an employee’s machine'],
   fleet: ['fleet.ts', 'fleetCommand', 'simulate --macs N --engine llama|sim --url URL --token TOKEN'],
   push: ['push.ts', 'pushCommand', 'import FILE | status: Apple’s push certificate'],
+  people: ['people.ts', 'peopleCommand', 'reset-owner: when no owner can sign in any more'],
   'attest inspect': ['attest-inspect.ts', 'attestInspect', 'FILE: judge an attestation'],
   verify: ['verify.ts', 'verifyCommand', 'BUNDLE: check a compliance report offline'],
   'verify-receipt': ['verify-receipt.ts', 'verifyReceiptCommand', 'FILE: check the receipt of one request'],
@@ -21,6 +22,8 @@ const COMMANDS = {
   backup: ['backup.ts', 'backupCommand', 'write a backup'],
   restore: ['restore.ts', 'restoreCommand', 'bring a backup back'],
   doctor: ['doctor.ts', 'doctorCommand', 'what is wrong with this installation'],
+  'dev make-access-matrix': ['make-access-matrix.ts', 'makeAccessMatrix', 'write server/auth/access-matrix.md anew'],
+  'dev write-trial-plan': ['write-trial-plan.ts', 'writeTrialPlan', 'write test/hardware/PLAN.md from the trial’s steps'],
   'dev make-migration': ['make-migration.ts', 'makeMigration', 'NAME: write the SQL for a changed prisma/schema.prisma'],
 }
 

@@ -43,8 +43,14 @@ describe('evaluation', () => {
       natsUrl: undefined,
       tls: undefined,
       trustedProxies: [],
+      clientCertificates: { from: 'nowhere' },
+      scep: false,
+      keyBindingAmbition: 'ticket',
+      reattestation: { concurrency: 32, jitterMs: 20_000 },
       secret: undefined,
       previousSecrets: [],
+      push: { perSecond: 50, concurrency: 50 },
+      mdmcertUrl: 'https://mdmcert.download/api/v1/signrequest',
       metricsToken: undefined,
       logLevel: 'info',
       softwareMacs: 2,
@@ -80,6 +86,20 @@ describe('faults', () => {
     for (const list of ['127.0.0.1,proxy.internal', '0.0.0.0/0']) {
       expect(faultsOf({ ESPALIER_TRUSTED_PROXIES: list })).toEqual(['ESPALIER_TRUSTED_PROXIES'])
     }
+  })
+
+  test('client certificates are learned from nowhere unless it is said from where, and from whom', () => {
+    expect(readEnv({}).clientCertificates).toEqual({ from: 'nowhere' })
+    const behindProxy = { ESPALIER_CLIENT_CERTIFICATES: 'header:X-Client-Cert', ESPALIER_TRUSTED_PROXIES: '127.0.0.1' }
+    expect(readEnv(behindProxy).clientCertificates).toEqual({ from: 'header', name: 'x-client-cert' })
+    for (const setting of ['header:X-Client-Cert', 'listener', 'header:', 'on']) {
+      expect(faultsOf({ ESPALIER_CLIENT_CERTIFICATES: setting })).toEqual(['ESPALIER_CLIENT_CERTIFICATES'])
+    }
+  })
+
+  test('SCEP is off unless it is switched on', () => {
+    expect([readEnv({}).scep, readEnv({ ESPALIER_SCEP: 'on' }).scep]).toEqual([false, true])
+    expect(faultsOf({ ESPALIER_SCEP: 'yes' })).toEqual(['ESPALIER_SCEP'])
   })
 
   test('half a TLS pair names the missing half', () => {

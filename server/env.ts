@@ -21,10 +21,21 @@ export type Env = {
   tls: { certFile: string; keyFile: string } | undefined
   /** Addresses and CIDR ranges of the proxies in front: whose word on a caller's address is believed. */
   trustedProxies: string[]
+  /** Where the certificate of a Mac's TLS connection is learned from, to be held against its Mdm-Signature. */
+  clientCertificates: { from: 'nowhere' } | { from: 'listener' } | { from: 'header'; name: string }
+  /** RSA identities without attestation, for Macs that have no Secure Enclave to attest: managed, never trusted. */
+  scep: boolean
   /** Undefined: generated at the first start (evaluation only). */
   secret: string | undefined
   /** Secrets replaced by `secret`, still good for opening. */
   previousSecrets: string[]
+  /** How many Macs Apple is asked about at once over ACME, over how long such wishes are spread, and how strongly keys are bound. */
+  reattestation: { concurrency: number; jitterMs: number }
+  keyBindingAmbition: 'ticket' | 'mdm-signed' | 'apple'
+  /** How fast Macs are woken. */
+  push: { perSecond: number; concurrency: number }
+  /** Where a request for a push certificate goes, when an administrator chooses mdmcert.download. */
+  mdmcertUrl: string
   /** Undefined: /metrics is closed. */
   metricsToken: string | undefined
   logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -98,11 +109,28 @@ const schema = z.object({
       'Use the addresses of the proxies in front of this appliance, such as 127.0.0.1 or 10.0.0.0/8, separated by commas.',
     )
     .optional(),
+  ESPALIER_CLIENT_CERTIFICATES: z
+    .string()
+    .regex(
+      /^(off|listener|header:[A-Za-z0-9-]{1,64})$/,
+      'Use off, listener, or header:NAME with the header in which your proxy passes it on.',
+    )
+    .default('off'),
+  ESPALIER_SCEP: z.enum(['off', 'on'], 'Use off or on.').default('off'),
   ESPALIER_SECRET: z
     .string()
     .min(MIN_SECRET_LENGTH, `Use at least ${MIN_SECRET_LENGTH} random characters: openssl rand -base64 32`)
     .optional(),
   ESPALIER_PREVIOUS_SECRETS: z.string().optional(),
+  ESPALIER_REATTEST_CONCURRENCY: integer(1, 1000, 'Use a number between 1 and 1000.').default(32),
+  ESPALIER_REATTEST_JITTER_SECONDS: integer(0, 900, 'Use a number of seconds between 0 and 900.').default(20),
+  ESPALIER_KEY_BINDING: z.enum(['ticket', 'mdm-signed', 'apple'], 'Use ticket, mdm-signed or apple.').default('ticket'),
+  ESPALIER_PUSHES_PER_SECOND: integer(1, 1000, 'Use a number between 1 and 1000.').default(50),
+  ESPALIER_PUSH_CONCURRENCY: integer(1, 500, 'Use a number between 1 and 500.').default(50),
+  ESPALIER_MDMCERT_URL: url(
+    ['https:', 'http:'],
+    'Use the address of the signing service, such as https://mdmcert.download/api/v1/signrequest.',
+  ).default('https://mdmcert.download/api/v1/signrequest'),
   ESPALIER_METRICS_TOKEN: z.string().min(16, 'Use at least 16 random characters: openssl rand -hex 16').optional(),
   ESPALIER_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error'], 'Use debug, info, warn or error.').default('info'),
   ESPALIER_SOFTWARE_MACS: integer(0, 64, 'Use a number between 0 and 64.').optional(),
@@ -118,16 +146,17 @@ export function readEnv(environment: Record<string, string | undefined>, cwd = p
   return env
 }
 
-const STORAGE_VARIABLES = ['ESPALIER_MODE', 'DATABASE_URL', 'ESPALIER_SECRET', 'ESPALIER_PREVIOUS_SECRETS']
+const STORAGE_VARIABLES = ['ESPALIER_MODE', 'DATABASE_URL', 'ESPALIER_SECRET', 'ESPALIER_PREVIOUS_SECRETS', 'ESPALIER_MDMCERT_URL']
 
-export type StorageEnv = Pick<Env, 'mode' | 'databaseUrl' | 'secret' | 'previousSecrets'>
+export type StorageEnv = Pick<Env, 'mode' | 'databaseUrl' | 'secret' | 'previousSecrets' | 'mdmcertUrl'>
 
 /** For a command that works on the stored keys beside the appliance: only what that needs has to be there. Throws an EnvError. */
 export function readStorageEnv(environment: Record<string, string | undefined>): StorageEnv {
   const { env, faults } = inspectEnv(environment, process.cwd())
   const relevant = faults.filter(({ variable }) => STORAGE_VARIABLES.includes(variable))
   if (relevant.length > 0) throw new EnvError(relevant)
-  return { mode: env.mode, databaseUrl: env.databaseUrl, secret: env.secret, previousSecrets: env.previousSecrets }
+  const { mode, databaseUrl, secret, previousSecrets, mdmcertUrl } = env
+  return { mode, databaseUrl, secret, previousSecrets, mdmcertUrl }
 }
 
 function inspectEnv(environment: Record<string, string | undefined>, cwd: string): { env: Env; faults: EnvFault[] } {
@@ -166,13 +195,27 @@ function toEnv(v: Variables, cwd: string): Env {
     natsUrl: v.NATS_URL,
     tls,
     trustedProxies: entriesOf(v.ESPALIER_TRUSTED_PROXIES),
+    clientCertificates: toClientCertificates(v.ESPALIER_CLIENT_CERTIFICATES),
+    scep: v.ESPALIER_SCEP === 'on',
     secret: v.ESPALIER_SECRET,
     previousSecrets: v.ESPALIER_PREVIOUS_SECRETS?.split(',').filter((secret) => secret !== '') ?? [],
+    reattestation: {
+      concurrency: v.ESPALIER_REATTEST_CONCURRENCY,
+      jitterMs: v.ESPALIER_REATTEST_JITTER_SECONDS * 1000,
+    },
+    keyBindingAmbition: v.ESPALIER_KEY_BINDING,
+    push: { perSecond: v.ESPALIER_PUSHES_PER_SECOND, concurrency: v.ESPALIER_PUSH_CONCURRENCY },
+    mdmcertUrl: v.ESPALIER_MDMCERT_URL,
     metricsToken: v.ESPALIER_METRICS_TOKEN,
     logLevel: v.ESPALIER_LOG_LEVEL,
     softwareMacs: v.ESPALIER_SOFTWARE_MACS ?? (isProduction ? 0 : 2),
     softwareEngine: v.ESPALIER_SOFTWARE_ENGINE,
   }
+}
+
+function toClientCertificates(setting: string): Env['clientCertificates'] {
+  if (setting === 'off') return { from: 'nowhere' }
+  return setting === 'listener' ? { from: 'listener' } : { from: 'header', name: setting.slice('header:'.length).toLowerCase() }
 }
 
 /** What each variable allows alone and the whole does not. */
@@ -186,6 +229,20 @@ function findContradictions(v: Variables, env: Env): EnvFault[] {
       v.ESPALIER_TLS_CERT ? 'ESPALIER_TLS_KEY' : 'ESPALIER_TLS_CERT',
       'is missing beside its other half.',
       'Set ESPALIER_TLS_CERT and ESPALIER_TLS_KEY together.',
+    )
+  }
+  if (env.clientCertificates.from === 'listener' && env.tls === undefined) {
+    add(
+      'ESPALIER_CLIENT_CERTIFICATES',
+      'is “listener”, but this appliance does not end TLS itself.',
+      'Set ESPALIER_TLS_CERT and ESPALIER_TLS_KEY, or use header:NAME behind a proxy that does.',
+    )
+  }
+  if (env.clientCertificates.from === 'header' && env.trustedProxies.length === 0) {
+    add(
+      'ESPALIER_CLIENT_CERTIFICATES',
+      'names a header that nobody is trusted to set.',
+      'Set ESPALIER_TRUSTED_PROXIES to the proxies that end TLS and set this header themselves.',
     )
   }
   if (URL.canParse(env.publicUrl) && !/^\/?$/.test(new URL(env.publicUrl).pathname)) {
@@ -254,6 +311,9 @@ function findProductionFaults(v: Variables, env: Env, add: AddFault): void {
   }
   if (env.softwareMacs > 0) {
     add('ESPALIER_SOFTWARE_MACS', 'asks for Macs made of software.', 'Remove it: production trusts real Macs only, under Apple’s root.')
+  }
+  if (!env.mdmcertUrl.startsWith('https:')) {
+    add('ESPALIER_MDMCERT_URL', 'is plain HTTP.', 'Use an https:// address, or leave it out: the request names your organisation.')
   }
   if (v.ESPALIER_METRICS_TOKEN && isWeak(v.ESPALIER_METRICS_TOKEN)) {
     add('ESPALIER_METRICS_TOKEN', 'is a known or easily guessed value.', 'Set a random one: openssl rand -hex 16')

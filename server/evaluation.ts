@@ -13,6 +13,10 @@ export type SoftwareApple = {
   push: { certificatePem: string; keyPem: string }
   /** Where its push service listens now; it may move when it restarts. */
   pushEndpoint(): Promise<{ url: string; caPem: string }>
+  /** In place of Apple's device authority, under which a Mac in Setup Assistant signs its MachineInfo. */
+  deviceCaPem: string
+  /** Where its Automated Device Enrollment listens now. */
+  enrollmentUrl(): Promise<string>
 }
 
 const ROOT = new URL('..', import.meta.url).pathname
@@ -28,6 +32,8 @@ export async function prepareSoftwareApple(dir: string): Promise<SoftwareApple> 
       const { url, caPem } = JSON.parse(await read('apns.json')) as { url: string; caPem: string }
       return { url, caPem }
     },
+    deviceCaPem: await read('device-ca.pem'),
+    enrollmentUrl: async () => (JSON.parse(await read('apns.json')) as { adeUrl: string }).adeUrl,
   }
 }
 

@@ -21,7 +21,8 @@ afterEach(async () => {
 })
 
 async function start(refresh: () => Promise<void>): Promise<void> {
-  jobs = await startJobs({ databaseUrl: database.url, log, refresh })
+  const job = { name: 'fleet-refresh', cron: '* * * * *', expireInSeconds: 300, failure: 'the fleet could not be refreshed', run: refresh }
+  jobs = await startJobs({ databaseUrl: database.url, log, jobs: [job] })
   boss = new PgBoss({ connectionString: database.url, schema: 'jobs', supervise: false, schedule: false })
   boss.on('error', () => {})
   await boss.start()

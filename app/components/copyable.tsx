@@ -76,7 +76,7 @@ export function CopyButton({ text, label = 'Copy', className }: { text: string; 
 export function CopyField({ value, label }: { value: string; label: string }) {
   return (
     <div className="flex items-center gap-2 rounded-md border border-line bg-sunken py-1 pr-1 pl-3">
-      <code className="min-w-0 flex-1 overflow-x-auto font-mono text-xs whitespace-nowrap">
+      <code className="min-w-0 flex-1 font-mono text-xs break-all">
         <span className="sr-only">{label}: </span>
         {value}
       </code>

@@ -5,7 +5,8 @@ import type { ReactNode } from 'react'
 import { Button, IconButton } from './button.tsx'
 import { FailureNote } from './states.tsx'
 
-const OVERLAY = 'fixed inset-0 z-40 bg-[rgb(0_0_0/0.4)] backdrop-blur-[1px]'
+// Of one height with the panels, so that a dialog over a dialog shades the lower one.
+const OVERLAY = 'fixed inset-0 z-50 bg-[rgb(0_0_0/0.4)] backdrop-blur-[1px]'
 const PANEL =
   'fixed top-[8dvh] left-1/2 z-50 max-h-[84dvh] w-[calc(100vw-2rem)] max-w-lg -translate-x-1/2 overflow-y-auto rounded-lg border border-line bg-raised shadow-float animate-appear'
 

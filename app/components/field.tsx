@@ -20,8 +20,10 @@ export function Field({ label, hint, fault, children }: FieldProps) {
   )
 }
 
+const FILE = 'px-0 file:mr-3 file:h-full file:border-0 file:border-r file:border-line-strong file:bg-sunken file:px-3 file:text-ink'
+
 export function Input({ className, ...rest }: ComponentProps<'input'>) {
-  return <input className={cn(CONTROL, className)} {...rest} />
+  return <input className={cn(CONTROL, rest.type === 'file' && FILE, className)} {...rest} />
 }
 
 export function TextArea({ className, ...rest }: ComponentProps<'textarea'>) {

@@ -1,16 +1,23 @@
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { desksWithoutMacs } from '../../test/support/console-desks.ts'
 import { fleetOfValues } from '../../test/support/fleet-values.ts'
+import { macActionsWithoutMdm } from '../../test/support/mac-actions.ts'
+import { NO_REVOCATIONS } from '../../test/support/no-revocations.ts'
+import { policyDeskOn } from '../../test/support/policy-desk.ts'
 import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { pushDeskIn } from '../../test/support/push-desk.ts'
 import { createApiKeyCache } from '../auth/api-key-cache.ts'
 import { hashPassword } from '../auth/passwords.ts'
-import { createSignInLimits } from '../auth/sign-in.ts'
+import { createSignInLimits } from '../auth/sign-in-limits.ts'
+import { createSecretBox } from '../secrets.ts'
 import { createUser, disableUser } from '../store/users.ts'
 import { consoleApi } from './console.ts'
 
 const PASSWORD = 'a long enough password'
 let database: TestDatabase
+let policy: Awaited<ReturnType<typeof policyDeskOn>>
 let passwordHash: string
 let app: FastifyInstance
 let url: string
@@ -20,9 +27,13 @@ let person = 0
 
 beforeAll(async () => {
   database = await testDatabase()
+  policy = await policyDeskOn(database.store)
   passwordHash = await hashPassword(PASSWORD)
 })
-afterAll(() => database.drop())
+afterAll(async () => {
+  await policy.close()
+  await database.drop()
+})
 
 beforeEach(async () => {
   email = `admin${person++}@example.com`
@@ -34,11 +45,17 @@ beforeEach(async () => {
     store: database.store,
     clock: { now: () => new Date() },
     cache: createApiKeyCache(),
+    revocations: NO_REVOCATIONS,
     limits: createSignInLimits(),
+    secrets: createSecretBox('a secret of this test alone, long enough'),
     mode: 'evaluation',
     publicUrl,
     secret: 'a secret of this test alone',
     fleet: fleetOfValues({ now: new Date() }),
+    macActions: macActionsWithoutMdm(database.store),
+    push: pushDeskIn(database.store),
+    ...desksWithoutMacs(database.store),
+    policy: policy.desk,
     log: { warn() {} },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })

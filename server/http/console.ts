@@ -49,7 +49,7 @@ function trpcOptions(deps: ConsolePluginDeps): FastifyTRPCPluginOptions<AppRoute
     prefix: '/trpc',
     trpcOptions: {
       router: appRouter,
-      createContext: async ({ req }) => ({ deps, signedIn: await currentUser(deps, req) }),
+      createContext: async ({ req }) => ({ deps, signedIn: await currentUser(deps, req), ip: req.ip }),
       onError({ error, path }) {
         const isOurs = error.cause instanceof AppError && error.cause.status < 500
         if (error.code === 'INTERNAL_SERVER_ERROR' && !isOurs)

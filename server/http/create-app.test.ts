@@ -20,6 +20,7 @@ async function start(limits: Partial<ReceiveLimits>): Promise<void> {
   app = createApp({ tls: undefined, isTrustedProxy: () => false, limits: { ...PATIENT, ...limits } })
   app.post('/', async (request) => request.body)
   app.get('/ip', async (request) => request.ip)
+  app.get<{ Params: { path: string } }>('/asked/:path', async (request) => request.params.path.length)
   app.get('/stream', (_, reply) => {
     const slowly = async function* () {
       for (let part = 0; part < 6; part++) {
@@ -92,4 +93,10 @@ test('the word of a proxy that is not trusted is not believed', async () => {
   await start({})
   const { body } = await app.inject({ url: '/ip', remoteAddress: '192.0.2.1', headers: { 'x-forwarded-for': '203.0.113.9' } })
   expect(body).toBe('192.0.2.1')
+})
+
+test('ten procedures asked in one address reach their place, and a longer list does not', async () => {
+  await start({})
+  const ask = async (names: number) => (await app.inject(`/asked/${Array(names).fill('p'.repeat(60)).join(',')}`)).statusCode
+  expect([await ask(10), await ask(17)]).toEqual([200, 414])
 })

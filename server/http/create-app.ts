@@ -27,9 +27,12 @@ const RECEIVE_LIMITS: ReceiveLimits = {
 }
 
 const DEFAULT_BODY_BYTES = 1024 * 1024
+/** The console asks ten procedures in one address (`app/api.ts`); beyond find-my-way's 100 characters it would be told that nothing is there. */
+const MAX_PARAMETER_LENGTH = 1000
 
 export type AppOptions = {
-  tls: { cert: Buffer; key: Buffer } | undefined
+  /** `clientCa` (PEM): clients are asked for a certificate, and served without one as well. */
+  tls: { cert: Buffer; key: Buffer; clientCa?: string | undefined } | undefined
   /** Whose `X-Forwarded-For` is believed. */
   isTrustedProxy: (address: string) => boolean
   limits?: ReceiveLimits
@@ -39,13 +42,19 @@ export type AppOptions = {
 export function createApp({ tls, isTrustedProxy, limits = RECEIVE_LIMITS }: AppOptions): FastifyInstance {
   const node = { headersTimeout: limits.headersMs, connectionsCheckingInterval: limits.checkEveryMs }
   const app = Fastify({
-    ...(tls === undefined ? { http: node } : { https: { ...node, ...tls } }),
+    ...(tls === undefined ? { http: node } : { https: { ...node, ...secured(tls) } }),
     requestTimeout: limits.requestMs,
     keepAliveTimeout: limits.keepAliveMs,
     trustProxy: (address) => isTrustedProxy(address),
     forceCloseConnections: 'idle',
     bodyLimit: DEFAULT_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
   }) as unknown as FastifyInstance
   app.server.maxConnections = limits.maxConnections
   return app
+}
+
+/** Whether a certificate is the right one is decided where it is used; here nobody is turned away for it. */
+function secured({ clientCa, ...tls }: NonNullable<AppOptions['tls']>) {
+  return clientCa === undefined ? tls : { ...tls, requestCert: true, rejectUnauthorized: false, ca: clientCa }
 }

@@ -3,6 +3,7 @@ import cookie from '@fastify/cookie'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import nextModule from 'next'
 import { type CurrentUserDeps, currentUser } from '../auth/current-user.ts'
+import { can, PERMISSIONS } from '../auth/permissions.ts'
 import type { SignedIn } from '../auth/sessions.ts'
 import { AppError } from '../errors.ts'
 import { pageHeaders } from './page-headers.ts'
@@ -24,7 +25,12 @@ type NextServer = {
   getRequestHandler(): (req: FastifyRequest['raw'], res: FastifyReply['raw']) => Promise<void>
   close(): Promise<void>
 }
-type CreateNext = (options: { dev: boolean; dir: string; httpServer: ReturnType<typeof createServer>; quiet?: boolean }) => NextServer
+export type CreateNext = (options: {
+  dev: boolean
+  dir: string
+  httpServer: ReturnType<typeof createServer>
+  quiet?: boolean
+}) => NextServer
 
 /** What the pages are told of the request before they ask anything: see `app/console-context.ts`. */
 const CONTEXT_HEADER = 'x-espalier-console'
@@ -57,7 +63,7 @@ export async function mountNext(app: FastifyInstance, deps: PagesDeps, options: 
         const signedIn = await currentUser(deps, request)
         const elsewhere = redirection(request.url, path, signedIn)
         if (elsewhere !== undefined) return reply.header('cache-control', 'no-store').redirect(elsewhere, 302)
-        request.raw.headers[CONTEXT_HEADER] = encodeURIComponent(JSON.stringify({ mode: deps.mode, user: signedIn?.user ?? null }))
+        request.raw.headers[CONTEXT_HEADER] = encodeURIComponent(JSON.stringify(contextOf(deps.mode, signedIn)))
         return hand(request, reply)
       },
     })
@@ -76,8 +82,17 @@ export async function mountNext(app: FastifyInstance, deps: PagesDeps, options: 
   return { close: () => next.close() }
 }
 
+/** What the page may show before it asks anything: it offers no place that its reader would be refused. */
+function contextOf(mode: PagesDeps['mode'], signedIn: SignedIn | undefined) {
+  if (signedIn === undefined) return { mode, user: null }
+  const { user } = signedIn
+  return { mode, user, may: PERMISSIONS.filter((permission) => can(user.role, permission)) }
+}
+
 function redirection(url: string, path: string, signedIn: SignedIn | undefined): string | undefined {
   if (path === '/signin') return signedIn === undefined ? undefined : '/'
+  // Whoever opens it has no account yet, or lost the way into it; the page itself tells nothing of anyone.
+  if (path === '/accept-invitation') return undefined
   return signedIn === undefined ? `/signin?next=${encodeURIComponent(withoutRsc(url))}` : undefined
 }
 

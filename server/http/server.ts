@@ -4,13 +4,15 @@ import type { Mdm } from '../../mdm/ports.ts'
 import type { Env } from '../env.ts'
 import { AppError, type ErrorCode, toAppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { clientCertificateFrom } from './client-certificate.ts'
 import { type ConsolePluginDeps, consoleApi } from './console.ts'
 import { createApp } from './create-app.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { type InvitationDeps, invitationRoutes } from './invitations.ts'
 import { mdmRoutes } from './mdm.ts'
 import { type OpenAiDeps, openAiRoutes } from './openai/routes.ts'
-import { mountNext } from './pages.ts'
+import { type CreateNext, mountNext } from './pages.ts'
+import { type SetupEchoDeps, setupEchoRoutes } from './setup-echo.ts'
 import { answerUnknownAddresses } from './unknown-address.ts'
 
 export type HttpDeps = {
@@ -20,10 +22,17 @@ export type HttpDeps = {
   /** Whose `X-Forwarded-For` is believed. */
   isTrustedProxy: (address: string) => boolean
   mdm: Mdm
+  /** Named to clients whose certificate is asked for. */
+  deviceCaPem: string
   invitations: InvitationDeps
+  setupEcho: SetupEchoDeps
   openAi: OpenAiDeps
   console: ConsolePluginDeps
   health: Omit<HealthDeps, 'isStopping'>
+  /** Told of every address as it is registered. */
+  onRoute?: (route: { method: string | string[]; url: string }) => void
+  /** What serves the pages, where it is not Next. */
+  createNext?: CreateNext
 }
 
 const ROOT = new URL('../..', import.meta.url).pathname
@@ -32,17 +41,25 @@ const ROOT = new URL('../..', import.meta.url).pathname
 export async function createHttpServer(deps: HttpDeps): Promise<{ app: FastifyInstance; isStopping(): void }> {
   const { env, log } = deps
   let stopping = false
-  const tls = env.tls && { cert: readFileSync(env.tls.certFile), key: readFileSync(env.tls.keyFile) }
+  const { from } = env.clientCertificates
+  const clientCa = from === 'listener' ? deps.deviceCaPem : undefined
+  const tls = env.tls && { cert: readFileSync(env.tls.certFile), key: readFileSync(env.tls.keyFile), clientCa }
   const app = createApp({ tls, isTrustedProxy: deps.isTrustedProxy })
+  if (deps.onRoute !== undefined) app.addHook('onRoute', deps.onRoute)
   // Before the plugins: each inherits it as it is registered, unless it speaks a protocol of its own.
   app.setErrorHandler((error, request, reply) => answerError(log, error, request, reply))
   answerUnknownAddresses(app)
   await app.register(healthRoutes, { ...deps.health, isStopping: () => stopping })
-  await app.register(mdmRoutes(deps.mdm))
+  await app.register(mdmRoutes(deps.mdm, clientCertificateFrom(env.clientCertificates, deps.isTrustedProxy)))
   await app.register(invitationRoutes, deps.invitations)
+  await app.register(setupEchoRoutes, deps.setupEcho)
   await app.register(openAiRoutes(deps.openAi))
   await app.register(consoleApi, deps.console)
-  const pages = await mountNext(app, { ...deps.console, mode: env.mode }, { dev: deps.dev, dir: ROOT })
+  const pages = await mountNext(
+    app,
+    { ...deps.console, mode: env.mode },
+    { dev: deps.dev, dir: ROOT, ...(deps.createNext !== undefined && { createNext: deps.createNext }) },
+  )
   app.addHook('onClose', () => pages.close())
   return {
     app,

@@ -1,72 +1,61 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { desksWithoutMacs } from '../../test/support/console-desks.ts'
 import { fleetOfValues } from '../../test/support/fleet-values.ts'
+import { macActionsWithoutMdm } from '../../test/support/mac-actions.ts'
+import { NO_REVOCATIONS } from '../../test/support/no-revocations.ts'
+import { policyDeskOn } from '../../test/support/policy-desk.ts'
 import { type TestDatabase, testDatabase } from '../../test/support/postgres.ts'
+import { pushDeskIn } from '../../test/support/push-desk.ts'
 import { createApiKeyCache } from '../auth/api-key-cache.ts'
-import { can, PERMISSIONS, ROLES, type Role } from '../auth/permissions.ts'
+import type { Role } from '../auth/permissions.ts'
+import { createSignInLimits } from '../auth/sign-in-limits.ts'
 import { systemClock } from '../clock.ts'
+import { createSecretBox } from '../secrets.ts'
 import { createUser } from '../store/users.ts'
 import type { ConsoleDeps } from './context.ts'
-import { createCaller, type Meta } from './procedure.ts'
+import { createCaller } from './procedure.ts'
 import { appRouter } from './root.ts'
 
-type AnyProcedure = { _def: { type: 'query' | 'mutation' | 'subscription'; meta?: Meta } }
-const procedures = Object.entries(appRouter._def.procedures as unknown as Record<string, AnyProcedure>)
-
 let database: TestDatabase
+let policy: Awaited<ReturnType<typeof policyDeskOn>>
 let deps: ConsoleDeps
 
 beforeAll(async () => {
   database = await testDatabase()
+  policy = await policyDeskOn(database.store)
 })
-afterAll(() => database.drop())
+afterAll(async () => {
+  await policy.close()
+  await database.drop()
+})
 beforeEach(() => {
   deps = {
     store: database.store,
     clock: systemClock,
     cache: createApiKeyCache(),
+    revocations: NO_REVOCATIONS,
     mode: 'evaluation',
     publicUrl: new URL('http://localhost:3200'),
     fleet: fleetOfValues({ now: new Date() }),
+    macActions: macActionsWithoutMdm(database.store),
+    push: pushDeskIn(database.store),
+    ...desksWithoutMacs(database.store),
+    policy: policy.desk,
+    limits: createSignInLimits(),
+    secrets: createSecretBox('a secret of this test alone, long enough'),
   }
 })
 
-const person = (role: Role) => ({ sessionId: 'usn_x', user: { id: 'usr_x', email: 'x@example.com', name: 'X', role } })
-
-/** Calls a procedure without input; whatever happens after the gate is of no interest here. */
-async function codeOf(path: string, role: Role | undefined): Promise<string> {
-  const caller = createCaller(appRouter)({ deps, signedIn: role === undefined ? undefined : person(role) })
-  const [noun, verb] = path.split('.') as [string, string]
-  const procedure = (caller as unknown as Record<string, Record<string, (input?: unknown) => Promise<unknown>>>)[noun]?.[verb]
-  return (
-    (await procedure?.(undefined).then(
-      () => 'ok',
-      (error: { code: string }) => error.code,
-    )) ?? 'no such procedure'
-  )
-}
-
-describe('every procedure', () => {
-  test('is found by this test', () => expect(procedures.length).toBeGreaterThanOrEqual(14))
-
-  test.each(procedures)('%s names its permission', (_path, procedure) => {
-    expect(PERMISSIONS).toContain(procedure._def.meta?.permission)
-  })
-
-  test.each(procedures)('%s refuses whoever is not signed in', async (path) => {
-    expect(await codeOf(path, undefined)).toBe('UNAUTHORIZED')
-  })
-
-  test.each(procedures)('%s is open to exactly the roles with its permission', async (path, procedure) => {
-    for (const role of ROLES) {
-      const isAllowed = procedure._def.meta !== undefined && can(role, procedure._def.meta.permission)
-      expect([role, (await codeOf(path, role)) !== 'FORBIDDEN']).toEqual([role, isAllowed])
-    }
-  })
+const person = (role: Role) => ({
+  sessionId: 'usn_x',
+  steppedUpAt: new Date(),
+  lacksSecondFactor: false,
+  user: { id: 'usr_x', email: 'x@example.com', name: 'X', role },
 })
 
 describe('the console API', () => {
   test('finds, filters and explains a refused Mac', async () => {
-    const caller = createCaller(appRouter)({ deps, signedIn: person('viewer') })
+    const caller = createCaller(appRouter)({ deps, signedIn: person('viewer'), ip: '192.0.2.1' })
     const list = await caller.macs.listMacs({ trust: 'refused', sort: 'name' })
     expect(list.rows.map((mac) => [mac.name, mac.reason])).toEqual([
       ['mini-lab-03', 'System Integrity Protection is off.'],
@@ -82,7 +71,7 @@ describe('the console API', () => {
     const make = (email: string) =>
       createUser(database.store, { email, name: 'O', role: 'operator', passwordHash: null, createdAt: new Date() })
     const [one, two] = await Promise.all([make('one@example.com'), make('two@example.com')])
-    const as = (user: typeof one) => createCaller(appRouter)({ deps, signedIn: { sessionId: 'usn_x', user } })
+    const as = (user: typeof one) => createCaller(appRouter)({ deps, signedIn: { ...person(user.role), user }, ip: '192.0.2.1' })
     const created = await as(one).apiKeys.createApiKey({ name: ' laptop ', scopes: ['inference'], expiresInDays: 30 })
     expect(created.name).toBe('laptop')
     expect((await as(one).apiKeys.listApiKeys({})).rows).toMatchObject([{ id: created.id, state: 'active', mayRevoke: true }])
@@ -94,7 +83,7 @@ describe('the console API', () => {
   })
 
   test('says in its answer what is wrong with an input', async () => {
-    const caller = createCaller(appRouter)({ deps, signedIn: person('owner') })
+    const caller = createCaller(appRouter)({ deps, signedIn: person('owner'), ip: '192.0.2.1' })
     await expect(caller.macs.inviteMac({ serial: '!' })).rejects.toMatchObject({ code: 'BAD_REQUEST' })
   })
 })
