@@ -1,14 +1,12 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Appliance, startAppliance, untilTrusted } from '../journeys/support/appliance.ts'
+import { expectAccessible, picture, SCREENSHOTS } from './support/page.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const hasChromium = existsSync(CHROMIUM)
 if (!hasChromium) console.log(`skipped: the console in a browser (no Chromium at ${CHROMIUM}; set CHROMIUM)`)
-const SCREENSHOTS = new URL('./screenshots', import.meta.url).pathname
 
 let appliance: Appliance
 let browser: Browser
@@ -39,16 +37,6 @@ afterAll(async () => {
   await appliance?.close()
 }, 60_000)
 
-const picture = async (name: string): Promise<void> => {
-  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
-}
-
-/** WCAG 2.2 AA, as far as a program can tell. */
-async function expectAccessible(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
-  expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
-}
-
 describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, () => {
   test('sends whoever is not signed in to the sign-in page, and refuses a wrong password in words', async () => {
     await page.goto('/macs')
@@ -60,8 +48,8 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
       .getByRole('alert')
       .filter({ hasText: /password/i })
       .waitFor()
-    await expectAccessible()
-    await picture('signin')
+    await expectAccessible(page)
+    await picture(page, 'signin')
   })
 
   test('signs in and comes back to the page that was asked for, which shows both Macs trusted', async () => {
@@ -69,8 +57,8 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.waitForURL('**/macs')
     await expect.poll(() => page.getByRole('row').filter({ hasText: 'Trusted' }).count()).toBe(2)
-    await expectAccessible()
-    await picture('macs')
+    await expectAccessible(page)
+    await picture(page, 'macs')
   })
 
   test('opens a Mac: the verdict in a sentence, the checks, and the evidence behind one', async () => {
@@ -81,8 +69,8 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
     await page.getByRole('button', { name: /Apple’s attestation of the device/ }).click()
     await page.getByText('1.2.840.113635.100.8.13.1').first().waitFor()
     await page.getByText('Sub CA 1 (Espalier Evaluation)').locator('visible=true').first().waitFor()
-    await expectAccessible()
-    await picture('mac')
+    await expectAccessible(page)
+    await picture(page, 'mac')
   })
 
   test('chats in the playground, and names who answered', async () => {
@@ -92,8 +80,8 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
     await message.press('Enter')
     await page.getByRole('log').getByText('PONG', { exact: true }).waitFor()
     await page.getByRole('log').getByText(/mac_/).first().waitFor()
-    await expectAccessible()
-    await picture('playground')
+    await expectAccessible(page)
+    await picture(page, 'playground')
   })
 
   test('makes an API key that is shown once and works, then revokes it, from when on it does not', async () => {
@@ -110,7 +98,7 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
     const key = (await page.getByRole('dialog').getByText(/esp_/).textContent())?.match(/esp_[A-Za-z0-9]{46}/)?.[0]
     const models = () => fetch(`${appliance.url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
     expect((await models()).status).toBe(200)
-    await picture('key-created')
+    await picture(page, 'key-created')
     await page.keyboard.press('Escape')
     await page
       .getByRole('row')
@@ -123,21 +111,21 @@ describe.skipIf(!hasChromium)('the console, in Chromium', { timeout: 90_000 }, (
       .getByRole('button', { name: /revoke/i })
       .click()
     await expect.poll(async () => (await models()).status).toBe(401)
-    await expectAccessible()
-    await picture('keys')
+    await expectAccessible(page)
+    await picture(page, 'keys')
   })
 
   test('shows the whole fleet at a glance, light and dark, with nothing wrong in the browser’s console', async () => {
     await page.goto('/')
     await page.getByText('espalier-demo').first().waitFor()
-    await expectAccessible()
-    await picture('overview')
+    await expectAccessible(page)
+    await picture(page, 'overview')
     await page.emulateMedia({ colorScheme: 'dark' })
-    await expectAccessible()
-    await picture('overview-dark')
+    await expectAccessible(page)
+    await picture(page, 'overview-dark')
     await page.goto('/macs')
     await expect.poll(() => page.getByRole('row').filter({ hasText: 'Trusted' }).count()).toBe(2)
-    await picture('macs-dark')
+    await picture(page, 'macs-dark')
     expect(complaints.filter((complaint) => !complaint.includes('401'))).toEqual([])
   })
 

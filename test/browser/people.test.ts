@@ -1,17 +1,15 @@
 import { existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { timeStep, totpAt } from '../../server/auth/totp.ts'
 import { type Appliance, startAppliance } from '../journeys/support/appliance.ts'
 import { consoleSession } from '../journeys/support/console-session.ts'
 import { query } from '../journeys/support/database.ts'
+import { expectAccessible, picture, SCREENSHOTS, signIn } from './support/page.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const hasChromium = existsSync(CHROMIUM)
 if (!hasChromium) console.log(`skipped: people in a browser (no Chromium at ${CHROMIUM}; set CHROMIUM)`)
-const SCREENSHOTS = new URL('./screenshots', import.meta.url).pathname
 
 const GRACE = { email: 'grace@example.com', name: 'Grace Hopper', password: 'quite another password' }
 
@@ -45,22 +43,6 @@ afterAll(async () => {
 /** A browser of somebody's own: cookies of one are not cookies of another. */
 const person = (): Promise<BrowserContext> =>
   browser.newContext({ viewport: { width: 1440, height: 900 }, baseURL: appliance.url, colorScheme: 'light', reducedMotion: 'reduce' })
-
-const picture = (page: Page, name: string) => page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
-
-/** WCAG 2.2 AA, as far as a program can tell. */
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
-  expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
-}
-
-async function signIn(page: Page, credentials: { email: string; password: string }, to: string): Promise<void> {
-  await page.goto(`/signin?next=${encodeURIComponent(to)}`)
-  await page.getByLabel('Email').fill(credentials.email)
-  await page.getByLabel('Password').fill(credentials.password)
-  await page.getByRole('button', { name: 'Sign in' }).click()
-  await page.waitForURL(`**${to}`)
-}
 
 /** Ten minutes are too long for a test: every session's proof is taken out of the database instead. */
 const forgetStepUps = () => query(appliance, 'UPDATE "Session" SET "steppedUpAt" = NULL')

@@ -6,7 +6,6 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AxeBuilder } from '@axe-core/playwright'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Authority, createAuthority, type Issued } from '../../server/setup/testing/authority.ts'
@@ -14,11 +13,11 @@ import { type Appliance, startAppliance } from '../journeys/support/appliance.ts
 import { espalier } from '../journeys/support/cli.ts'
 import { type TestDatabase, testDatabase } from '../support/postgres.ts'
 import { createPushAuthority } from '../support/push-certificates.ts'
+import { expectAccessible, picture, SCREENSHOTS } from './support/page.ts'
 
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const hasChromium = existsSync(CHROMIUM)
 if (!hasChromium) console.log(`skipped: the set-up in a browser (no Chromium at ${CHROMIUM}; set CHROMIUM)`)
-const SCREENSHOTS = new URL('./screenshots', import.meta.url).pathname
 
 /** Production, behind a proxy that ends TLS under a certificate of the company's own authority: nothing of it is pretended. */
 let scratch: string
@@ -83,14 +82,6 @@ afterAll(async () => {
   if (scratch !== undefined) await rm(scratch, { recursive: true, force: true })
 }, 60_000)
 
-const picture = (name: string) => page.screenshot({ path: join(SCREENSHOTS, `${name}.png`), fullPage: true })
-
-/** WCAG 2.2 AA, as far as a program can tell. */
-async function expectAccessible(): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']).analyze()
-  expect(violations.map((violation) => `${violation.id}: ${violation.nodes.map((node) => node.html).join(' ')}`)).toEqual([])
-}
-
 /** Chooses a button that gives a file, and reads it. */
 async function downloaded(button: string): Promise<Buffer> {
   const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).click()])
@@ -106,8 +97,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.getByLabel('Password').fill(appliance.adminPassword)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText(/^\d steps of the set-up are left/).waitFor()
-    await expectAccessible()
-    await picture('overview-setup')
+    await expectAccessible(page)
+    await picture(page, 'overview-setup')
     await page.getByRole('link', { name: 'Go on' }).click()
     await page.waitForURL('**/setup')
   })
@@ -117,14 +108,14 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await step('Trust in the server').getByText('which Macs do not know by themselves').waitFor()
     await step('Push certificate').getByText('No push certificate is installed').waitFor()
     await step('People who administer').getByText('One person alone administers').waitFor()
-    await expectAccessible()
-    await picture('setup')
+    await expectAccessible(page)
+    await picture(page, 'setup')
   })
 
   test('the company’s own authority is listed, the address is looked at again, and the trust profile is given', async () => {
     await page.goto('/setup/address')
     await page.getByText('Under an authority that Macs do not know').waitFor()
-    await expectAccessible()
+    await expectAccessible(page)
     await page.getByLabel('Root certificate').setInputFiles({ name: 'x.pem', mimeType: 'text/plain', buffer: Buffer.from('nothing') })
     await page.getByRole('button', { name: 'List this authority' }).click()
     await page.getByText('This is not one certificate in PEM or DER').waitFor()
@@ -135,8 +126,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.waitForTimeout(3_000)
     await page.getByRole('button', { name: 'Look again' }).click()
     await page.getByText('Under the company’s own authority').waitFor()
-    await expectAccessible()
-    await picture('setup-address')
+    await expectAccessible(page)
+    await picture(page, 'setup-address')
     const profile = await downloaded('Download the trust profile')
     expect(profile.includes(Buffer.from('com.apple.security.root'))).toBe(true)
   })
@@ -156,8 +147,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.getByRole('button', { name: 'Import the certificate' }).click()
     await page.getByText('CN=Example IT signs from now on.').waitFor()
     await page.getByText('verified, where the company’s authority is trusted').waitFor()
-    await expectAccessible()
-    await picture('setup-signer')
+    await expectAccessible(page)
+    await picture(page, 'setup-signer')
   })
 
   test('each outside host is tried, and each result said in words', async () => {
@@ -168,8 +159,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     expect(await page.getByRole('cell', { name: /^(Reached|Not reached)/ }).count()).toBe(3)
     await page.getByRole('button', { name: 'Try now' }).click()
     await page.getByText('This was tried a moment ago.').waitFor()
-    await expectAccessible()
-    await picture('setup-egress')
+    await expectAccessible(page)
+    await picture(page, 'setup-egress')
   })
 
   test('the ways from another MDM are told, and a profile is made for one that stays there', async () => {
@@ -178,8 +169,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.getByLabel('Serial number').fill('c02other0001')
     expect((await downloaded('Make the profile')).toString()).toContain('com.apple.security.acme')
     await page.getByText('c02other0001.mobileconfig was made').or(page.getByText('C02OTHER0001.mobileconfig was made')).waitFor()
-    await expectAccessible()
-    await picture('setup-migration')
+    await expectAccessible(page)
+    await picture(page, 'setup-migration')
   })
 
   test('a list is looked at, mended, imported, and turned into links once there is a push certificate', async () => {
@@ -188,13 +179,13 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.getByRole('button', { name: 'Look at the list' }).click()
     await page.getByText('“nope” is no serial number').waitFor()
     expect(await page.getByRole('button', { name: 'Import 2 Macs' }).isDisabled()).toBe(true)
-    await expectAccessible()
-    await picture('import-faults')
+    await expectAccessible(page)
+    await picture(page, 'import-faults')
     await page.getByRole('textbox', { name: 'Macs' }).fill('serial,name\nC02AAAAAAAA1,design-01\nC02AAAAAAAA2,design-02\n')
     await page.getByRole('button', { name: 'Look at the list' }).click()
     await page.getByText('No faults').waitFor()
-    await expectAccessible()
-    await picture('import')
+    await expectAccessible(page)
+    await picture(page, 'import')
     await page.getByRole('button', { name: 'Import 2 Macs' }).click()
     await page.getByText('2 Macs were entered into the inventory.').waitFor()
     await page.getByRole('button', { name: 'Make 2 links' }).click()
@@ -203,8 +194,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     expect((await espalier(['push', 'import', join(scratch, 'push.pem'), '--json'], keys())).code).toBe(0)
     await page.getByRole('button', { name: 'Make 2 links' }).click()
     await page.getByText('2 of 2 links were made.').waitFor()
-    await expectAccessible()
-    await picture('import-links')
+    await expectAccessible(page)
+    await picture(page, 'import-links')
     const links = (await downloaded('Download the links')).toString().trim().split('\r\n')
     expect(links.map((line) => line.split(',')[0])).toEqual(['serial', 'C02AAAAAAAA1', 'C02AAAAAAAA2'])
 
@@ -227,7 +218,7 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.getByText('Nothing in this list is new.').waitFor()
     // For a list that stands there already, links are made again.
     await page.getByRole('button', { name: 'Make 3 links' }).waitFor()
-    await expectAccessible()
+    await expectAccessible(page)
   })
 
   test('what was done shows as done, in the dark too', async () => {
@@ -235,8 +226,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
     await page.goto('/setup')
     await step('Trust in the server').getByText('comes from the company’s own authority').waitFor()
     await step('Inventory').getByText('3 Macs stand in it.').waitFor()
-    await expectAccessible()
-    await picture('setup-dark')
+    await expectAccessible(page)
+    await picture(page, 'setup-dark')
     for (const [path, name] of [
       ['/setup/address', 'setup-address-dark'],
       ['/setup/migration', 'setup-migration-dark'],
@@ -245,8 +236,8 @@ describe.skipIf(!hasChromium)('the set-up, in Chromium', { timeout: 90_000 }, ()
       await page.goto(path)
       await page.getByRole('heading', { level: 1 }).waitFor()
       await page.waitForLoadState('networkidle')
-      await expectAccessible()
-      await picture(name)
+      await expectAccessible(page)
+      await picture(page, name)
     }
     expect(complaints.filter((complaint) => !/\b(400|409|429)\b/.test(complaint))).toEqual([])
   })
